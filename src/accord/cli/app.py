@@ -1,0 +1,51 @@
+"""The ``accord`` command: collects the commands and turns errors into one clear line and exit code 2."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+import typer
+
+from accord.core.errors import AccordError
+
+COMMANDS = ("import_data", "evaluate", "train", "recommend", "similar", "explain", "datasets", "presets")
+
+app = typer.Typer(
+    name="accord",
+    help="Accord: from an event log and a catalogue to measured, explained hybrid recommendations.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name in COMMANDS:
+    importlib.import_module(f"accord.cli.{name}").register(app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; ends the process with code 0, 1 (a failure) or 2 (bad input)."""
+    try:
+        code = app(arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except AccordError as error:
+        _complain(error, as_json="--json" in (arguments or sys.argv))
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(error: AccordError, *, as_json: bool) -> None:
+    if as_json:
+        shape: dict[str, Any] = {"code": error.code, "message": str(error)}
+        shape |= {"field": error.place} if error.place else {}
+        shape |= {"remedy": error.remedy} if error.remedy else {}
+        sys.stderr.write(json.dumps({"error": shape}, ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(f"accord: {' '.join(str(error).split())}\n")

@@ -1,0 +1,1 @@
+"""The nouns and roles that every room speaks."""

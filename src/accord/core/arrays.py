@@ -1,0 +1,84 @@
+"""Array types, and the one helper type for rows of unequal length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+Floats: TypeAlias = NDArray[np.float32]
+Doubles: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int32]
+Longs: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
+Names: TypeAlias = NDArray[np.object_]
+Matrix: TypeAlias = "Floats | csr_array"
+"""Item vectors: dense ``float32[n, dim]`` or sparse of the same shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Rows of unequal length: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``."""
+
+    values: NDArray[Any]
+    offsets: Longs
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[int]], dtype: Any = np.int32) -> Ragged:
+        """Build from an iterable of sequences."""
+        lists = [np.asarray(row, dtype=dtype) for row in rows]
+        values = np.concatenate(lists) if lists else np.empty(0, dtype)
+        return cls(values.astype(dtype, copy=False), offsets_of([len(row) for row in lists]))
+
+    @classmethod
+    def grouped(cls, rows: NDArray[Any], values: NDArray[Any], n_rows: int) -> Ragged:
+        """Group ``values`` by their row number, keeping the given order within a row."""
+        order = np.argsort(rows, kind="stable")
+        return cls(values[order], offsets_of(np.bincount(rows, minlength=n_rows)))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> NDArray[Any]:
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return (self[row] for row in range(len(self)))
+
+    @property
+    def lengths(self) -> Longs:
+        """``int64[B]``: how many values each row has."""
+        return np.diff(self.offsets)
+
+    @property
+    def rows(self) -> Longs:
+        """``int64[N]``: the row number of each value."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def take(self, rows: NDArray[Any]) -> Ragged:
+        """The given rows, in the given order."""
+        index, offsets = take_index(self.offsets, rows)
+        return Ragged(self.values[index], offsets)
+
+    def keep(self, mask: Bools) -> Ragged:
+        """Only the values where ``mask`` (aligned with ``values``) is true; every row stays, perhaps empty."""
+        return Ragged(self.values[mask], offsets_of(np.bincount(self.rows[mask], minlength=len(self))))
+
+
+def offsets_of(lengths: Any) -> Longs:
+    """Offsets ``int64[B + 1]`` of rows of the given lengths."""
+    out = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=out[1:])
+    return out
+
+
+def take_index(offsets: Longs, rows: NDArray[Any]) -> tuple[Longs, Longs]:
+    """Positions of all values of the given rows, and the offsets of the rows taken."""
+    starts, lengths = offsets[:-1][rows], np.diff(offsets)[rows]
+    taken = offsets_of(lengths)
+    index = np.arange(taken[-1]) + np.repeat(starts - taken[:-1], lengths)
+    return index, taken

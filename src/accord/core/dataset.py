@@ -1,0 +1,223 @@
+"""The frozen snapshot that everything learns from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from accord.core import columns as c
+from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Matrix, Names, offsets_of
+from accord.core.errors import CannotFit, DataError
+from accord.core.history import History
+from accord.core.queries import Queries
+
+Order: TypeAlias = Literal["time", "row", "none"]
+"""How events are ordered: by clock time, by row within a user only, or not at all."""
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Events, items, users and links as Arrow tables, with items and users numbered by their row.
+
+    ``events`` has ``user`` and ``item`` (int32 numbers), ``weight`` (float32), and where the log has them
+    ``timestamp`` (float64 seconds since 1970), ``event``, ``value``, ``text`` and any other column. Rows run oldest
+    first (by time, then by their place in the log), so a stable grouping by user gives every user's sequence.
+    """
+
+    events: pa.Table
+    items: pa.Table
+    users: pa.Table
+    links: dict[str, pa.Table] = field(default_factory=dict[str, pa.Table])
+    order: Order = "none"
+    vectors: dict[str, Matrix] = field(default_factory=dict[str, Any])
+    """Encoded item content by column name, one row an item; encoders write them, sources read them."""
+
+    @property
+    def n_items(self) -> int:
+        """How many items the catalogue has, with and without events."""
+        return self.items.num_rows
+
+    @property
+    def n_users(self) -> int:
+        """How many users are known."""
+        return self.users.num_rows
+
+    @property
+    def n_events(self) -> int:
+        """How many events there are."""
+        return self.events.num_rows
+
+    @cached_property
+    def item_ids(self) -> Names:
+        """``object[n_items]``: item ids by number."""
+        return _objects(self.items[c.ITEM])
+
+    @cached_property
+    def user_ids(self) -> Names:
+        """``object[n_users]``: user ids by number."""
+        return _objects(self.users[c.USER])
+
+    @cached_property
+    def item_numbers(self) -> dict[str, int]:
+        """Item number by id."""
+        return {name: number for number, name in enumerate(self.item_ids)}
+
+    @cached_property
+    def user_numbers(self) -> dict[str, int]:
+        """User number by id."""
+        return {name: number for number, name in enumerate(self.user_ids)}
+
+    @cached_property
+    def event_users(self) -> Ints:
+        """``int32[E]``: the user number of each event."""
+        return self.events[c.USER_NUMBER].to_numpy().astype(np.int32, copy=False)
+
+    @cached_property
+    def event_items(self) -> Ints:
+        """``int32[E]``: the item number of each event."""
+        return self.events[c.ITEM_NUMBER].to_numpy().astype(np.int32, copy=False)
+
+    @cached_property
+    def event_times(self) -> Doubles:
+        """``float64[E]``: seconds since 1970, NaN where the log has no clock."""
+        if c.TIME not in self.events.column_names:
+            return np.full(self.n_events, np.nan)
+        return self.events[c.TIME].to_numpy().astype(np.float64, copy=False)
+
+    @cached_property
+    def event_weights(self) -> Floats:
+        """``float32[E]``: how much each event counts."""
+        return self.events[c.WEIGHT].to_numpy().astype(np.float32, copy=False)
+
+    @cached_property
+    def item_counts(self) -> Longs:
+        """``int64[n_items]``: events of each item; 0 marks a cold item."""
+        return np.bincount(self.event_items, minlength=self.n_items)
+
+    @cached_property
+    def histories(self) -> History:
+        """Every user's events, oldest first; row = user number."""
+        order = np.argsort(self.event_users, kind="stable")
+        offsets = offsets_of(np.bincount(self.event_users, minlength=self.n_users))
+        return History(offsets, self.event_items[order], self.event_times[order], self.event_weights[order])
+
+    @cached_property
+    def matrix(self) -> csr_array:
+        """``float32[n_users, n_items]``, sparse: the newest weight of each pair that occurred."""
+        return self.histories.matrix(self.n_items)
+
+    def vector(self, name: str) -> Matrix:
+        """Encoded item content ``[n_items, dim]``. Raises ``CannotFit`` where it was not written."""
+        if name not in self.vectors:
+            raise CannotFit(f"there is no item column {name!r}", value=sorted(self.vectors))
+        return self.vectors[name]
+
+    def with_vectors(self, name: str, values: Matrix) -> Dataset:
+        """A copy with an encoded item column added."""
+        if values.shape[0] != self.n_items:
+            raise DataError(f"column {name!r} must have one row an item", value=values.shape)
+        return replace(self, vectors={**self.vectors, name: values})
+
+    def with_events(self, keep: Bools) -> Dataset:
+        """A copy with only the events where ``keep`` is true; items, users and their numbers stay."""
+        return replace(self, events=self.events.filter(pa.array(keep)))
+
+    def queries(self, users: NDArray[np.integer] | None = None, **settings: Any) -> Queries:
+        """Questions of the given user numbers (None: all), each asked just after the user's newest event."""
+        users = np.arange(self.n_users) if users is None else np.asarray(users)
+        history = self.histories.take(users)
+        now = np.full(len(users), np.nan)
+        some = history.lengths > 0
+        now[some] = history.times[history.offsets[1:][some] - 1]
+        return replace(Queries(self.user_ids[users], history, now), **settings)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the content of all tables and the order: the same data gives the same value anywhere."""
+        digest = hashlib.sha256(f"accord dataset {FORMAT} {self.order}".encode())
+        tables = {"events": self.events, "items": self.items, "users": self.users, **self.links}
+        for name in sorted(tables):
+            digest.update(name.encode())
+            table = tables[name].combine_chunks()
+            with pa.ipc.new_stream(_Hash(digest), table.schema.remove_metadata()) as stream:
+                stream.write_table(table.replace_schema_metadata(None))
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write ``schema.json`` and one Parquet file a table; encoded columns are not kept (encoders cache them)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in (("events", self.events), ("items", self.items), ("users", self.users)):
+            pq.write_table(table, folder / f"{name}.parquet")
+        for name, table in self.links.items():
+            pq.write_table(table, folder / f"links-{name}.parquet")
+        schema = {
+            "format": FORMAT,
+            "order": self.order,
+            "links": sorted(self.links),
+            "fingerprint": self.fingerprint,
+        }
+        (folder / "schema.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Dataset:
+        """Read a dataset folder. Raises ``DataError`` where it is none, damaged, or of a newer format."""
+        schema = _schema(folder)
+        try:
+            tables = {name: pq.read_table(folder / f"{name}.parquet") for name in ("events", "items", "users")}
+            links = {name: pq.read_table(folder / f"links-{name}.parquet") for name in schema["links"]}
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(str(error), place=str(folder), remedy="Import the data again.") from None
+        return cls(**tables, links=links, order=schema["order"])
+
+
+class _Hash:
+    """A file-like sink that hashes what Arrow writes."""
+
+    closed = False
+
+    def __init__(self, digest: Any) -> None:
+        self._digest = digest
+
+    def write(self, data: Any) -> int:
+        self._digest.update(memoryview(data))
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def _objects(column: pa.ChunkedArray) -> Names:
+    return np.array(column.to_pylist(), dtype=object)
+
+
+def _schema(folder: Path) -> dict[str, Any]:
+    path = folder / "schema.json"
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        known = schema["format"] == FORMAT and schema["order"] in ("time", "row", "none")
+    except FileNotFoundError:
+        raise DataError(
+            "not a dataset folder (no schema.json)",
+            place=str(folder),
+            remedy="Make one with: accord import --events FILE --out DATASET.",
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError("damaged", place=str(path), remedy="Import the data again.") from None
+    if not known:
+        raise DataError("of another format", place=str(path), value=schema, remedy="Import the data again.")
+    return schema

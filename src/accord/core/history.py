@@ -1,0 +1,83 @@
+"""What users did, oldest first: parallel flat arrays with one offsets array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Ragged, offsets_of, take_index
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A batch of histories: row ``i`` holds the events ``offsets[i]:offsets[i + 1]``, oldest first."""
+
+    offsets: Longs
+    items: Ints
+    times: Doubles
+    """Seconds since 1970, NaN where unknown."""
+    weights: Floats
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]]) -> History:
+        """Histories from plain lists of item numbers, without times, every weight 1."""
+        ragged = Ragged.of(rows)
+        n = len(ragged.values)
+        return cls(ragged.offsets, ragged.values, np.full(n, np.nan), np.ones(n, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Longs:
+        """``int64[B]``: events in each history."""
+        return np.diff(self.offsets)
+
+    @property
+    def rows(self) -> Longs:
+        """``int64[N]``: the row number of each event."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    @property
+    def ragged(self) -> Ragged:
+        """The item numbers alone."""
+        return Ragged(self.items, self.offsets)
+
+    @property
+    def age(self) -> Longs:
+        """``int64[N]``: how many events of the same row came after each event; the newest has 0."""
+        return np.repeat(self.offsets[1:], self.lengths) - 1 - np.arange(len(self.items))
+
+    def take(self, rows: NDArray[np.integer]) -> History:
+        """The given rows, in the given order."""
+        index, offsets = take_index(self.offsets, rows)
+        return History(offsets, self.items[index], self.times[index], self.weights[index])
+
+    def keep(self, mask: Bools) -> History:
+        """Only the events where ``mask`` is true; every row stays, perhaps empty."""
+        offsets = offsets_of(np.bincount(self.rows[mask], minlength=len(self)))
+        return History(offsets, self.items[mask], self.times[mask], self.weights[mask])
+
+    def last(self, n: int) -> History:
+        """The newest ``n`` events of each row."""
+        return self.keep(self.age < n)
+
+    def recency(self, tau: float | None) -> Floats:
+        """``float32[N]``: ``weight * exp(-age / tau)``; the bare weights where ``tau`` is None."""
+        if tau is None:
+            return self.weights
+        return (self.weights * np.exp(-self.age / tau)).astype(np.float32)
+
+    def matrix(self, n_items: int, tau: float | None = None) -> csr_array:
+        """``float32[B, n_items]``, sparse: recency weights; an item met twice counts with its newest weight."""
+        newest_first = np.lexsort((self.age, self.items, self.rows))
+        rows, items = self.rows[newest_first], self.items[newest_first]
+        first = np.ones(len(items), dtype=bool)
+        first[1:] = (rows[1:] != rows[:-1]) | (items[1:] != items[:-1])
+        data = self.recency(tau)[newest_first][first]
+        offsets = offsets_of(np.bincount(rows[first], minlength=len(self)))
+        return csr_array((data, items[first].astype(np.int64), offsets), shape=(len(self), n_items))

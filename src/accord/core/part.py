@@ -1,0 +1,64 @@
+"""A part: frozen configuration, learned arrays, and nothing else that needs saving."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from accord.core.config import Config, parse
+from accord.core.errors import ArtefactError
+
+State = dict[str, NDArray[Any]]
+
+
+class Part:
+    """Anything that is configured, learns arrays and is saved: encoders, sources, fusers.
+
+    A subclass names its configuration in ``Config`` and its learned attributes (arrays or sparse matrices) in
+    ``learned``; constructing, validating, saving and loading follow from these two.
+    """
+
+    Config: ClassVar[type[Config]] = Config
+    learned: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: Config | None = None, **values: Any) -> None:
+        self.config: Any = config if config is not None else parse(self.Config, values, type(self).__name__)
+
+    def state(self) -> State:
+        """The learned arrays by name; a sparse matrix becomes four arrays ``name.data`` ... ``name.shape``."""
+        arrays: State = {}
+        for name in self.learned:
+            value = getattr(self, name)
+            if isinstance(value, csr_array):
+                arrays |= {f"{name}.{key}": np.asarray(getattr(value, key)) for key in _CSR}
+            else:
+                arrays[name] = np.asarray(value)
+        return arrays
+
+    def load_state(self, arrays: State) -> Self:
+        """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
+        for name in self.learned:
+            setattr(self, name, _unpack(arrays, name, type(self).__name__))
+        return self
+
+
+_CSR = ("data", "indices", "indptr", "shape")
+
+
+def _unpack(arrays: State, name: str, owner: str) -> Any:
+    if name in arrays:
+        return arrays[name]
+    try:
+        data, indices, indptr, shape = (arrays[f"{name}.{key}"] for key in _CSR)
+    except KeyError as missing:
+        raise ArtefactError(
+            f"the saved {owner} lacks the array {missing}",
+            remedy="Train it again with this version of Accord.",
+        ) from None
+    rows, columns = int(shape[0]), int(shape[1])
+    matrix = csr_array((data, indices, indptr), shape=(rows, columns))
+    matrix.check_format(full_check=True)  # a stranger's file must not index outside its own arrays
+    return matrix

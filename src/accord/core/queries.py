@@ -1,0 +1,119 @@
+"""A batch of questions: who asks, what they did, and what may be shown to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Names, Ragged
+from accord.core.errors import InputError
+from accord.core.history import History
+
+CELLS = 1 << 23
+"""The most scores (queries x items) that one chunk may hold: 32 MiB in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """A batch of queries; one request is a batch of one. A user *is* the history that travels here."""
+
+    users: Names
+    """``object[B]``: user ids, for reports only; no source reads them."""
+    history: History
+    now: Doubles
+    """``float64[B]``: seconds since 1970 at which each list is asked for; NaN where unknown."""
+    exclude: Ragged | None = None
+    """Item numbers that must not be shown, beside those in the history."""
+    include_seen: bool = False
+    """Whether items of the history may be shown again."""
+    candidates: Ints | None = None
+    """The only items that may be shown, the same for the whole batch; None: all items."""
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]], **settings: object) -> Queries:
+        """Anonymous queries from plain lists of item numbers, oldest first."""
+        history = History.of(rows)
+        names = np.array([str(i) for i in range(len(rows))], dtype=object)
+        return replace(cls(names, history, np.full(len(rows), np.nan)), **settings)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: NDArray[np.integer]) -> Queries:
+        """The given rows, in the given order."""
+        exclude = None if self.exclude is None else self.exclude.take(rows)
+        return replace(
+            self, users=self.users[rows], history=self.history.take(rows), now=self.now[rows], exclude=exclude
+        )
+
+    def chunks(self, n_items: int, cells: int = CELLS) -> Iterator[Queries]:
+        """Consecutive parts, each of at most ``cells`` scores over ``n_items`` items (at least one row)."""
+        size = max(1, cells // max(1, n_items))
+        for start in range(0, len(self), size):
+            yield self.take(np.arange(start, min(start + size, len(self))))
+
+    def tie_keys(self) -> Longs:
+        """``int64[B]``: a number drawn from each history, to break ties the same way wherever it is asked."""
+        mixed = (self.history.items.astype(np.int64) + 1) * 2654435761 % 2147483647
+        sums = np.zeros(len(self), dtype=np.int64)
+        np.add.at(sums, self.history.rows, mixed)
+        return sums
+
+    def eligible(self, n_items: int) -> Eligibility:
+        """Compile the rules of this batch against a catalogue of ``n_items`` items."""
+        return Eligibility.of(self, n_items)
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """The rules of one batch, compiled: one mask shared by all rows, and single cells closed on top of it."""
+
+    open: Bools
+    """``bool[n_items]``: items that may be shown to anybody of the batch."""
+    rows: Longs
+    items: Longs
+    """Closed cells: query ``rows[i]`` must not see ``items[i]`` (unique, and open in the mask)."""
+    count: Longs
+    """``int64[B]``: how many items each query may be shown."""
+
+    @classmethod
+    def of(cls, queries: Queries, n_items: int) -> Eligibility:
+        """Compile candidates, seen items and exclusions; an unknown candidate number is an error."""
+        mask = np.ones(n_items, dtype=bool)
+        if queries.candidates is not None:
+            _check(queries.candidates, n_items, "candidates")
+            mask[:] = False
+            mask[queries.candidates] = True
+        closed = _closed_cells(queries, n_items)
+        closed = closed[mask[closed % n_items]] if n_items else closed
+        rows, items = np.divmod(closed, max(1, n_items))
+        count = int(mask.sum()) - np.bincount(rows, minlength=len(queries))
+        return cls(mask, rows, items, count)
+
+    def fill(self, scores: Floats, value: float) -> None:
+        """Write ``value`` into every cell of ``scores[B, n_items]`` that must not be shown, in place."""
+        if not self.open.all():
+            scores[:, ~self.open] = value
+        scores[self.rows, self.items] = value
+
+
+def _closed_cells(queries: Queries, n_items: int) -> Longs:
+    """``row * n_items + item`` of every seen or excluded cell, unique."""
+    parts: list[Longs] = []
+    if not queries.include_seen:
+        history = queries.history
+        _check(history.items, n_items, "history")
+        parts.append(history.rows * n_items + history.items)
+    if queries.exclude is not None:
+        _check(queries.exclude.values, n_items, "exclude")
+        parts.append(queries.exclude.rows * n_items + queries.exclude.values)
+    return np.unique(np.concatenate(parts)).astype(np.int64) if parts else np.empty(0, np.int64)
+
+
+def _check(items: NDArray[np.integer], n_items: int, place: str) -> None:
+    if len(items) and (items.min() < 0 or items.max() >= n_items):
+        wrong = items[(items < 0) | (items >= n_items)][0]
+        raise InputError("not an item number", place=place, value=int(wrong), remedy=f"Known: 0 to {n_items - 1}.")

@@ -1,0 +1,186 @@
+"""The roles that parts play. The base classes check and organise; a subclass computes one or two primitives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+
+from accord.core.arrays import Floats, Ints, Longs, Matrix
+from accord.core.columns import SCORE
+from accord.core.dataset import Dataset
+from accord.core.errors import CannotFit, InputError
+from accord.core.part import Part, State
+from accord.core.queries import Eligibility, Queries
+from accord.core.run import Run
+from accord.core.slate import Slate
+from accord.core.topk import top_k
+
+
+class Recommends(Protocol):
+    """Anything that turns queries into ranked slates: a pipeline, a floor, an outside system."""
+
+    def recommend(self, queries: Queries, n: int) -> Slate:
+        """The best ``n`` items of each query, best first, with a ``score`` column."""
+        ...
+
+
+class Stage(Protocol):
+    """Fusers, rerankers and policies alike: a slate in, a slate out."""
+
+    def __call__(self, queries: Queries, slate: Slate) -> Slate:
+        """Return the slate with columns added or places reordered."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A source whose score is a sum over the events of the history."""
+
+    def parts(self, queries: Queries, items: Ints) -> Floats:
+        """``float32[B, K, H]``: what each history event (padded to the longest, H) adds to each item's score."""
+        ...
+
+
+@runtime_checkable
+class KnowsNeighbours(Protocol):
+    """A source that can say which items are like a given one."""
+
+    def similar(self, items: Ints, n: int) -> Slate:
+        """The ``n`` items most like each given item, best first, with a ``score`` column."""
+        ...
+
+
+class Encoder(Part):
+    """Content to vectors. ``fit`` learns what must be learned from the catalogue (a vocabulary, say)."""
+
+    dim: int
+    """Width of the vectors; known after ``fit``."""
+
+    def fit(self, items: pa.Table, run: Run) -> Self:
+        """Learn from the items' content. Raises ``CannotFit`` where the items lack what this encoder reads."""
+        raise InputError("an encoder must define fit", value=type(self).__name__)
+
+    def encode(self, items: pa.Table, run: Run) -> Matrix:
+        """``[n, dim]``, one row an item: dense float32 or sparse; an item without content gets a zero row."""
+        raise InputError("an encoder must define encode", value=type(self).__name__)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the vectors depend on beside the content: class, configuration and learned arrays."""
+        return f"{type(self).__name__.lower()}-{self.config.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One source's scores for one chunk of queries, over the whole catalogue."""
+
+    scores: Floats
+    """``float32[B, n_items]``, ``-inf`` where an item must not be shown."""
+    tie_keys: Longs
+    facts: dict[str, Floats]
+
+    @classmethod
+    def of(cls, scores: Floats, rules: Eligibility, tie_keys: Longs) -> Scored:
+        """Hide what must not be shown (in place) and note mean, spread and range over what may."""
+        count = np.maximum(rules.count, 1)
+        rules.fill(scores, 0.0)
+        mean = scores.sum(axis=1, dtype=np.float64) / count
+        centred = scores - mean.astype(np.float32)[:, None]
+        rules.fill(centred, 0.0)
+        spread = np.sqrt(np.einsum("ij,ij->i", centred, centred) / count)
+        rules.fill(scores, np.inf)
+        low = scores.min(axis=1, initial=np.inf)
+        rules.fill(scores, -np.inf)
+        high = scores.max(axis=1, initial=-np.inf)
+        opinion = np.where((rules.count > 0) & (high > low), spread, 0.0)
+        facts = {"eligible": rules.count, "mean": mean, "spread": opinion, "low": low, "high": high}
+        return cls(scores, tie_keys, {name: np.asarray(value, np.float64) for name, value in facts.items()})
+
+    def offer(self, m: int) -> Slate:
+        """The best ``m`` items; nothing where the source has no opinion (all its scores are equal)."""
+        items, values = top_k(self.scores, m, self.tie_keys)
+        silent = self.facts["spread"] == 0
+        items[silent], values[silent] = -1, np.nan
+        return Slate(items, {SCORE: values}, self.facts)
+
+    def at(self, items: Ints) -> Floats:
+        """Scores of the given items; NaN for empty places, hidden items and queries without an opinion."""
+        values = np.take_along_axis(self.scores, np.maximum(items, 0).astype(np.int64), axis=1)
+        silent = (items < 0) | np.isneginf(values) | (self.facts["spread"] == 0)[:, None]
+        return np.where(silent, np.nan, values).astype(np.float32)
+
+
+class Recommender(Part):
+    """A source: learns from a dataset, offers its best items and scores what other sources offered.
+
+    A subclass writes ``_fit`` and ``_scores``; checks, eligibility, chunks, ties and padding are done here.
+    """
+
+    needs_order: ClassVar[bool] = False
+    """Whether the source means nothing without the order of events within a user."""
+    needs_clock: ClassVar[bool] = False
+    """Whether the source means nothing without clock times."""
+    n_items: int = 0
+
+    def fit(self, data: Dataset, run: Run) -> Self:
+        """Learn from the data. Raises ``CannotFit`` where the data lacks what the source needs."""
+        if self.needs_clock and data.order != "time":
+            raise CannotFit("the log has no clock times", value=data.order)
+        if self.needs_order and data.order == "none":
+            raise CannotFit("the log has no order", value=data.order)
+        self.n_items = data.n_items
+        self._fit(data, run)
+        return self
+
+    def _fit(self, data: Dataset, run: Run) -> None:
+        raise InputError("a source must define _fit", value=type(self).__name__)
+
+    def _scores(self, queries: Queries) -> Floats:
+        """``float32[B, n_items]``, finite, freshly allocated: the score of every item for every query."""
+        raise InputError("a source must define _scores", value=type(self).__name__)
+
+    def scored(self, queries: Queries, rules: Eligibility | None = None) -> Scored:
+        """Score one chunk once, to be asked for offers and single scores. The caller bounds the chunk."""
+        rules = rules or queries.eligible(self.n_items)
+        return Scored.of(self._scores(queries), rules, queries.tie_keys())
+
+    def offer(self, queries: Queries, m: int) -> Slate:
+        """The best ``m`` eligible items of each query, best first, with a ``score`` column.
+
+        ``facts`` holds ``eligible``, ``mean``, ``spread``, ``low`` and ``high`` of the scores over all eligible
+        items. Memory is bounded by ``queries.CELLS`` scores at a time.
+        """
+        return _stacked((self.scored(chunk).offer(m) for chunk in queries.chunks(self.n_items)), m)
+
+    def score(self, queries: Queries, items: Ints) -> Floats:
+        """``float32[B, K]``: scores of the given items; NaN = no opinion."""
+        if items.shape[:1] != (len(queries),):
+            raise InputError("one row of items a query is needed", place="items", value=items.shape)
+        start, parts = 0, [np.empty((0, items.shape[1]), np.float32)]
+        for chunk in queries.chunks(self.n_items):
+            parts.append(self.scored(chunk).at(items[start : start + len(chunk)]))
+            start += len(chunk)
+        return np.concatenate(parts)
+
+    def recommend(self, queries: Queries, n: int) -> Slate:
+        """The same as ``offer``: a source alone is a recommender too."""
+        return self.offer(queries, n)
+
+    def state(self) -> State:
+        """The learned arrays, and the size of the catalogue they were learned on."""
+        return super().state() | {"n_items": np.asarray(self.n_items)}
+
+    def load_state(self, arrays: State) -> Self:
+        """Put back what ``state`` gave."""
+        self.n_items = int(arrays["n_items"])
+        return super().load_state(arrays)
+
+
+def _stacked(parts: Iterable[Slate], m: int) -> Slate:
+    slates = list(parts)
+    empty = Slate(np.empty((0, m), np.int32), {SCORE: np.empty((0, m), np.float32)})
+    return Slate.stacked(slates) if slates else empty

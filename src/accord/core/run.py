@@ -1,0 +1,86 @@
+"""How a job runs: seed, threads, progress, caches. Never part of a configuration's hash."""
+
+from __future__ import annotations
+
+import resource
+import time
+import zlib
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import platformdirs
+
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """Shows how far a job is; the command line draws bars, a library user sees nothing."""
+
+    def note(self, text: str) -> None:
+        """Say one line."""
+        ...
+
+    def track(self, items: Iterable[T], text: str, total: int | None = None) -> Iterator[T]:
+        """Yield the items while showing how many are done."""
+        ...
+
+
+class Silent:
+    """Progress that shows nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def track(self, items: Iterable[T], text: str, total: int | None = None) -> Iterator[T]:
+        """Yield the items."""
+        yield from items
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one step cost: wall and CPU seconds, and the process's peak memory so far in MiB."""
+
+    step: str
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+
+
+def default_cache() -> Path:
+    """Where encoded content and fetched data are kept (``ACCORD_CACHE`` or the platform's cache folder)."""
+    import os
+
+    return Path(os.environ.get("ACCORD_CACHE") or platformdirs.user_cache_dir("accord"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """Settings of one job, and the record of what its steps cost."""
+
+    seed: int = 0
+    cache: Path | None = field(default_factory=default_cache)
+    progress: Progress = field(default_factory=Silent)
+    timings: list[Timing] = field(default_factory=list[Timing])
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """A generator of its own for each purpose, so that adding one use never shifts another."""
+        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
+
+    @contextmanager
+    def step(self, name: str) -> Generator[None]:
+        """Time a step and note it."""
+        self.progress.note(name)
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            self.timings.append(Timing(name, time.perf_counter() - wall, time.process_time() - cpu, peak_mib()))
+
+
+def peak_mib() -> float:
+    """Peak resident memory of this process so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

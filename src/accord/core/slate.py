@@ -1,0 +1,87 @@
+"""Lists of items with named scores: what sources offer, stages reorder and users receive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accord.core.arrays import Bools, Floats, Ints
+from accord.core.columns import SCORE
+from accord.core.errors import InputError
+
+EMPTY = -1
+"""The item number of an empty place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """A batch of lists: ``items[B, K]`` and float columns of the same shape."""
+
+    items: Ints
+    """``int32[B, K]``: item numbers; ``EMPTY`` pads short lists."""
+    columns: dict[str, Floats] = field(default_factory=dict[str, Floats])
+    """Named ``float32[B, K]``: one a source, then ``score``; NaN where there is no value."""
+    facts: dict[str, NDArray[np.float64]] = field(default_factory=dict[str, NDArray[np.float64]])
+    """Named ``float64[B]``: facts of a whole query, such as ``eligible`` (how many items could have been shown)."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def width(self) -> int:
+        """K, the number of places."""
+        return self.items.shape[1]
+
+    @property
+    def filled(self) -> Bools:
+        """``bool[B, K]``: places that hold an item."""
+        return self.items != EMPTY
+
+    def column(self, name: str) -> Floats:
+        """One column. Raises ``InputError`` naming the columns there are."""
+        if name not in self.columns:
+            raise InputError("no such column of the slate", value=name, remedy=f"There are: {', '.join(self.columns)}.")
+        return self.columns[name]
+
+    def with_column(self, name: str, values: Floats) -> Slate:
+        """A copy with a column added or replaced."""
+        if values.shape != self.items.shape:
+            raise InputError(f"column {name!r} must have shape {self.items.shape}", value=values.shape)
+        return replace(self, columns={**self.columns, name: values.astype(np.float32, copy=False)})
+
+    def take(self, order: NDArray[np.integer]) -> Slate:
+        """Reorder (and cut) the places: ``order[B, K']`` holds the old place of each new place."""
+        columns = {name: np.take_along_axis(values, order, axis=1) for name, values in self.columns.items()}
+        return replace(self, items=np.take_along_axis(self.items, order, axis=1), columns=columns)
+
+    def ranked(self, by: str = SCORE, n: int | None = None) -> Slate:
+        """Best first by a column (empty places and NaN last), cut to ``n`` places."""
+        key = np.where(self.filled & ~np.isnan(self.column(by)), self.column(by), -np.inf)
+        order = np.argsort(-key, axis=1, kind="stable")
+        return self.take(order[:, :n])
+
+    def head(self, n: int) -> Slate:
+        """The first ``n`` places."""
+        columns = {name: values[:, :n] for name, values in self.columns.items()}
+        return replace(self, items=self.items[:, :n], columns=columns)
+
+    @staticmethod
+    def stacked(parts: Sequence[Slate]) -> Slate:
+        """Slates of consecutive chunks as one; narrower ones are padded."""
+        width = max(part.width for part in parts)
+        padded = [_widened(part, width) for part in parts]
+        columns = {name: np.concatenate([part.columns[name] for part in padded]) for name in parts[0].columns}
+        facts = {name: np.concatenate([part.facts[name] for part in padded]) for name in parts[0].facts}
+        return Slate(np.concatenate([part.items for part in padded]), columns, facts)
+
+
+def _widened(slate: Slate, width: int) -> Slate:
+    missing = width - slate.width
+    if not missing:
+        return slate
+    pad = ((0, 0), (0, missing))
+    columns = {name: np.pad(values, pad, constant_values=np.nan) for name, values in slate.columns.items()}
+    return replace(slate, items=np.pad(slate.items, pad, constant_values=EMPTY), columns=columns)

@@ -1,0 +1,35 @@
+"""Learned arrays on disk: safetensors files, never pickles."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from accord.core.errors import ArtefactError
+from accord.core.part import State
+
+
+def save_state(path: Path, arrays: State) -> None:
+    """Write the arrays to ``path`` (a ``.safetensors`` file)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+def load_state(path: Path) -> State:
+    """Read the arrays of ``path``. Raises ``ArtefactError`` where the file is missing or damaged."""
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise ArtefactError("the file is missing", place=str(path), remedy="Train again.") from None
+    except SafetensorError as error:
+        raise ArtefactError(f"not a readable safetensors file ({error})", place=str(path)) from None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
