@@ -1,0 +1,1 @@
+"""Rows in, datasets out: reading, cleaning, splitting."""
