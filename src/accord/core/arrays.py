@@ -69,6 +69,18 @@ class Ragged:
         return Ragged(self.values[mask], offsets_of(np.bincount(self.rows[mask], minlength=len(self))))
 
 
+def scrambled(numbers: NDArray[Any], salt: np.uint32) -> NDArray[np.uint32]:
+    """A pseudo-random number for each number, another for each salt; different numbers never get the same.
+
+    It is the finaliser of MurmurHash3, which is one to one on 32 bits.
+    """
+    mixed = numbers.astype(np.uint32) * np.uint32(0x9E3779B1) + salt
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        mixed ^= mixed >> np.uint32(shift)
+        mixed *= np.uint32(factor)
+    return mixed ^ (mixed >> np.uint32(16))
+
+
 def offsets_of(lengths: Any) -> Longs:
     """Offsets ``int64[B + 1]`` of rows of the given lengths."""
     out = np.zeros(len(lengths) + 1, dtype=np.int64)
@@ -80,5 +92,5 @@ def take_index(offsets: Longs, rows: NDArray[Any]) -> tuple[Longs, Longs]:
     """Positions of all values of the given rows, and the offsets of the rows taken."""
     starts, lengths = offsets[:-1][rows], np.diff(offsets)[rows]
     taken = offsets_of(lengths)
-    index = np.arange(taken[-1]) + np.repeat(starts - taken[:-1], lengths)
+    index: Longs = np.arange(int(taken[-1])) + np.repeat(starts - taken[:-1], lengths)
     return index, taken

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,7 +10,6 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -20,6 +18,7 @@ from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Matrix, Name
 from accord.core.errors import CannotFit, DataError
 from accord.core.history import History
 from accord.core.queries import Queries
+from accord.core.tables import fingerprint, names, read_table, write_table
 
 Order: TypeAlias = Literal["time", "row", "none"]
 """How events are ordered: by clock time, by row within a user only, or not at all."""
@@ -62,12 +61,12 @@ class Dataset:
     @cached_property
     def item_ids(self) -> Names:
         """``object[n_items]``: item ids by number."""
-        return _objects(self.items[c.ITEM])
+        return names(self.items, c.ITEM)
 
     @cached_property
     def user_ids(self) -> Names:
         """``object[n_users]``: user ids by number."""
-        return _objects(self.users[c.USER])
+        return names(self.users, c.USER)
 
     @cached_property
     def item_numbers(self) -> dict[str, int]:
@@ -136,7 +135,7 @@ class Dataset:
 
     def queries(self, users: NDArray[np.integer] | None = None, **settings: Any) -> Queries:
         """Questions of the given user numbers (None: all), each asked just after the user's newest event."""
-        users = np.arange(self.n_users) if users is None else np.asarray(users)
+        users = np.arange(self.n_users) if users is None else np.asarray(users, dtype=np.int64)
         history = self.histories.take(users)
         now = np.full(len(users), np.nan)
         some = history.lengths > 0
@@ -146,22 +145,19 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the content of all tables and the order: the same data gives the same value anywhere."""
-        digest = hashlib.sha256(f"accord dataset {FORMAT} {self.order}".encode())
-        tables = {"events": self.events, "items": self.items, "users": self.users, **self.links}
-        for name in sorted(tables):
-            digest.update(name.encode())
-            table = tables[name].combine_chunks()
-            with pa.ipc.new_stream(_Hash(digest), table.schema.remove_metadata()) as stream:
-                stream.write_table(table.replace_schema_metadata(None))
-        return digest.hexdigest()
+        return fingerprint(self._tables, f"accord dataset {FORMAT} {self.order}")
+
+    @property
+    def _tables(self) -> dict[str, pa.Table]:
+        """All tables by the name of their file."""
+        links = {f"links-{name}": table for name, table in self.links.items()}
+        return {"events": self.events, "items": self.items, "users": self.users, **links}
 
     def save(self, folder: Path) -> None:
         """Write ``schema.json`` and one Parquet file a table; encoded columns are not kept (encoders cache them)."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, table in (("events", self.events), ("items", self.items), ("users", self.users)):
-            pq.write_table(table, folder / f"{name}.parquet")
-        for name, table in self.links.items():
-            pq.write_table(table, folder / f"links-{name}.parquet")
+        for name, table in self._tables.items():
+            write_table(table, folder / f"{name}.parquet")
         schema = {
             "format": FORMAT,
             "order": self.order,
@@ -172,37 +168,26 @@ class Dataset:
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:
-        """Read a dataset folder. Raises ``DataError`` where it is none, damaged, or of a newer format."""
+        """Read a dataset folder. Raises ``DataError`` where it is none, altered, damaged, or of another format."""
         schema = _schema(folder)
-        try:
-            tables = {name: pq.read_table(folder / f"{name}.parquet") for name in ("events", "items", "users")}
-            links = {name: pq.read_table(folder / f"links-{name}.parquet") for name in schema["links"]}
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(str(error), place=str(folder), remedy="Import the data again.") from None
-        return cls(**tables, links=links, order=schema["order"])
+        events, items, users = (read_table(folder / f"{name}.parquet") for name in ("events", "items", "users"))
+        links = {name: read_table(folder / f"links-{name}.parquet") for name in schema["links"]}
+        data = cls(events, items, users, links, schema["order"])
+        if data.fingerprint != schema["fingerprint"]:
+            raise DataError("the tables do not match schema.json", place=str(folder), remedy="Import the data again.")
+        _check_numbers(data, folder)
+        return data
 
 
-class _Hash:
-    """A file-like sink that hashes what Arrow writes."""
-
-    closed = False
-
-    def __init__(self, digest: Any) -> None:
-        self._digest = digest
-
-    def write(self, data: Any) -> int:
-        self._digest.update(memoryview(data))
-        return len(data)
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-def _objects(column: pa.ChunkedArray) -> Names:
-    return np.array(column.to_pylist(), dtype=object)
+def _check_numbers(data: Dataset, folder: Path) -> None:
+    """Sparse products index by these numbers without looking: a stranger's file must not reach outside."""
+    for name, size in ((c.USER_NUMBER, data.n_users), (c.ITEM_NUMBER, data.n_items)):
+        place = str(folder / "events.parquet")
+        if name not in data.events.column_names:
+            raise DataError(f"no column {name!r}", place=place, value=data.events.column_names)
+        numbers = data.events[name].to_numpy()
+        if not bool(np.all((numbers >= 0) & (numbers < size))):
+            raise DataError(f"column {name!r} must hold numbers from 0 to {size - 1}", place=place)
 
 
 def _schema(folder: Path) -> dict[str, Any]:
@@ -210,6 +195,7 @@ def _schema(folder: Path) -> dict[str, Any]:
     try:
         schema = json.loads(path.read_text(encoding="utf-8"))
         known = schema["format"] == FORMAT and schema["order"] in ("time", "row", "none")
+        known = known and isinstance(schema["fingerprint"], str) and all(isinstance(n, str) for n in schema["links"])
     except FileNotFoundError:
         raise DataError(
             "not a dataset folder (no schema.json)",

@@ -31,8 +31,8 @@ class Part:
         """The learned arrays by name; a sparse matrix becomes four arrays ``name.data`` ... ``name.shape``."""
         arrays: State = {}
         for name in self.learned:
-            value = getattr(self, name)
-            if isinstance(value, csr_array):
+            value: Any = getattr(self, name)
+            if _is_sparse(value):
                 arrays |= {f"{name}.{key}": np.asarray(getattr(value, key)) for key in _CSR}
             else:
                 arrays[name] = np.asarray(value)
@@ -48,6 +48,10 @@ class Part:
 _CSR = ("data", "indices", "indptr", "shape")
 
 
+def _is_sparse(value: Any) -> bool:
+    return isinstance(value, csr_array)
+
+
 def _unpack(arrays: State, name: str, owner: str) -> Any:
     if name in arrays:
         return arrays[name]
@@ -58,7 +62,12 @@ def _unpack(arrays: State, name: str, owner: str) -> Any:
             f"the saved {owner} lacks the array {missing}",
             remedy="Train it again with this version of Accord.",
         ) from None
-    rows, columns = int(shape[0]), int(shape[1])
-    matrix = csr_array((data, indices, indptr), shape=(rows, columns))
-    matrix.check_format(full_check=True)  # a stranger's file must not index outside its own arrays
+    try:
+        rows, columns = (int(length) for length in shape)
+        matrix = csr_array((data, indices, indptr), shape=(rows, columns))
+        matrix.check_format(full_check=True)  # a stranger's file must not index outside its own arrays
+    except (ValueError, TypeError) as error:
+        raise ArtefactError(
+            f"the saved matrix {name} of {owner} is damaged ({error})", remedy="Train it again."
+        ) from None
     return matrix

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Names, Ragged
+from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Names, Ragged, scrambled
 from accord.core.errors import InputError
 from accord.core.history import History
 
@@ -57,9 +57,8 @@ class Queries:
 
     def tie_keys(self) -> Longs:
         """``int64[B]``: a number drawn from each history, to break ties the same way wherever it is asked."""
-        mixed = (self.history.items.astype(np.int64) + 1) * 2654435761 % 2147483647
         sums = np.zeros(len(self), dtype=np.int64)
-        np.add.at(sums, self.history.rows, mixed)
+        np.add.at(sums, self.history.rows, scrambled(self.history.items, np.uint32(1)).astype(np.int64))
         return sums
 
     def eligible(self, n_items: int) -> Eligibility:
@@ -75,7 +74,7 @@ class Eligibility:
     """``bool[n_items]``: items that may be shown to anybody of the batch."""
     rows: Longs
     items: Longs
-    """Closed cells: query ``rows[i]`` must not see ``items[i]`` (unique, and open in the mask)."""
+    """Closed cells: query ``rows[i]`` must not see ``items[i]`` (unique, sorted, and open in the mask)."""
     count: Longs
     """``int64[B]``: how many items each query may be shown."""
 
@@ -93,22 +92,29 @@ class Eligibility:
         count = int(mask.sum()) - np.bincount(rows, minlength=len(queries))
         return cls(mask, rows, items, count)
 
-    def fill(self, scores: Floats, value: float) -> None:
+    def fill(self, scores: Floats | Doubles, value: float) -> None:
         """Write ``value`` into every cell of ``scores[B, n_items]`` that must not be shown, in place."""
         if not self.open.all():
-            scores[:, ~self.open] = value
+            np.copyto(scores, value, where=~self.open)
         scores[self.rows, self.items] = value
+
+    def part(self, start: int, stop: int) -> Eligibility:
+        """The rules of the queries ``start:stop``."""
+        low, high = np.searchsorted(self.rows, (start, stop))
+        return Eligibility(self.open, self.rows[low:high] - start, self.items[low:high], self.count[start:stop])
 
 
 def _closed_cells(queries: Queries, n_items: int) -> Longs:
     """``row * n_items + item`` of every seen or excluded cell, unique."""
     parts: list[Longs] = []
+    history = queries.history
+    _check(history.items, n_items, "history")  # also where seen items may be shown: sources index by them
     if not queries.include_seen:
-        history = queries.history
-        _check(history.items, n_items, "history")
         parts.append(history.rows * n_items + history.items)
     if queries.exclude is not None:
         _check(queries.exclude.values, n_items, "exclude")
+        if len(queries.exclude) != len(queries):
+            raise InputError(f"one row a query is needed, {len(queries)}", place="exclude", value=len(queries.exclude))
         parts.append(queries.exclude.rows * n_items + queries.exclude.values)
     return np.unique(np.concatenate(parts)).astype(np.int64) if parts else np.empty(0, np.int64)
 

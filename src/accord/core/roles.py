@@ -9,10 +9,10 @@ from typing import ClassVar, Protocol, Self, runtime_checkable
 import numpy as np
 import pyarrow as pa
 
-from accord.core.arrays import Floats, Ints, Longs, Matrix
+from accord.core.arrays import Doubles, Floats, Ints, Longs, Matrix
 from accord.core.columns import SCORE
 from accord.core.dataset import Dataset
-from accord.core.errors import CannotFit, InputError
+from accord.core.errors import ArtefactError, CannotFit, InputError
 from accord.core.part import Part, State
 from accord.core.queries import Eligibility, Queries
 from accord.core.run import Run
@@ -45,15 +45,6 @@ class Explains(Protocol):
         ...
 
 
-@runtime_checkable
-class KnowsNeighbours(Protocol):
-    """A source that can say which items are like a given one."""
-
-    def similar(self, items: Ints, n: int) -> Slate:
-        """The ``n`` items most like each given item, best first, with a ``score`` column."""
-        ...
-
-
 class Encoder(Part):
     """Content to vectors. ``fit`` learns what must be learned from the catalogue (a vocabulary, say)."""
 
@@ -70,8 +61,14 @@ class Encoder(Part):
 
     @property
     def fingerprint(self) -> str:
-        """What the vectors depend on beside the content: class, configuration and learned arrays."""
+        """What the vectors depend on beside the content: class and configuration; one that learns adds its arrays."""
         return f"{type(self).__name__.lower()}-{self.config.digest}"
+
+
+FACTS = ("eligible", "mean", "spread", "low", "high")
+"""What a source tells about the scores of a query, beside the scores themselves."""
+BLOCK = 1 << 17
+"""Scores that are summed up at a time: few enough to stay in a core's own cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +78,19 @@ class Scored:
     scores: Floats
     """``float32[B, n_items]``, ``-inf`` where an item must not be shown."""
     tie_keys: Longs
-    facts: dict[str, Floats]
+    facts: dict[str, Doubles]
+    """``float64[B]`` each of ``FACTS``; mean, spread and range are over the items that may be shown."""
 
     @classmethod
     def of(cls, scores: Floats, rules: Eligibility, tie_keys: Longs) -> Scored:
         """Hide what must not be shown (in place) and note mean, spread and range over what may."""
-        count = np.maximum(rules.count, 1)
-        rules.fill(scores, 0.0)
-        mean = scores.sum(axis=1, dtype=np.float64) / count
-        centred = scores - mean.astype(np.float32)[:, None]
-        rules.fill(centred, 0.0)
-        spread = np.sqrt(np.einsum("ij,ij->i", centred, centred) / count)
-        rules.fill(scores, np.inf)
-        low = scores.min(axis=1, initial=np.inf)
-        rules.fill(scores, -np.inf)
-        high = scores.max(axis=1, initial=-np.inf)
-        opinion = np.where((rules.count > 0) & (high > low), spread, 0.0)
-        facts = {"eligible": rules.count, "mean": mean, "spread": opinion, "low": low, "high": high}
-        return cls(scores, tie_keys, {name: np.asarray(value, np.float64) for name, value in facts.items()})
+        facts = {name: np.empty(len(scores)) for name in FACTS}
+        step = max(1, BLOCK // max(1, scores.shape[1]))
+        for start in range(0, len(scores), step):
+            rows = slice(start, start + step)
+            for name, values in zip(FACTS, _hidden(scores[rows], rules.part(start, start + step)), strict=True):
+                facts[name][rows] = values
+        return cls(scores, tie_keys, facts)
 
     def offer(self, m: int) -> Slate:
         """The best ``m`` items; nothing where the source has no opinion (all its scores are equal)."""
@@ -114,6 +106,22 @@ class Scored:
         return np.where(silent, np.nan, values).astype(np.float32)
 
 
+def _hidden(scores: Floats, rules: Eligibility) -> tuple[Longs, Doubles, Doubles, Floats, Floats]:
+    """Hide what must not be shown, in place, and return ``FACTS``."""
+    count = np.maximum(rules.count, 1)
+    rules.fill(scores, 0.0)
+    wide = scores.astype(np.float64)  # squares of tiny or huge scores leave the range of float32
+    mean = wide.sum(axis=1) / count
+    wide -= mean[:, None]
+    rules.fill(wide, 0.0)
+    spread = np.sqrt(np.einsum("ij,ij->i", wide, wide) / count)
+    rules.fill(scores, np.inf)
+    low = scores.min(axis=1, initial=np.inf)
+    rules.fill(scores, -np.inf)
+    high = scores.max(axis=1, initial=-np.inf)
+    return rules.count, mean, np.where((rules.count > 0) & (high > low), spread, 0.0), low, high
+
+
 class Recommender(Part):
     """A source: learns from a dataset, offers its best items and scores what other sources offered.
 
@@ -124,6 +132,10 @@ class Recommender(Part):
     """Whether the source means nothing without the order of events within a user."""
     needs_clock: ClassVar[bool] = False
     """Whether the source means nothing without clock times."""
+    read_late: ClassVar[frozenset[str]] = frozenset()
+    """Configuration fields that are read when scoring only: another value needs no new fit."""
+    evidence: ClassVar[str] = "behaviour"
+    """What the source looks at, in words, for reasons."""
     n_items: int = 0
 
     def fit(self, data: Dataset, run: Run) -> Self:
@@ -160,6 +172,8 @@ class Recommender(Part):
         """``float32[B, K]``: scores of the given items; NaN = no opinion."""
         if items.shape[:1] != (len(queries),):
             raise InputError("one row of items a query is needed", place="items", value=items.shape)
+        if items.max(initial=-1) >= self.n_items:
+            raise InputError(f"item numbers must be below {self.n_items}", place="items", value=int(items.max()))
         start, parts = 0, [np.empty((0, items.shape[1]), np.float32)]
         for chunk in queries.chunks(self.n_items):
             parts.append(self.scored(chunk).at(items[start : start + len(chunk)]))
@@ -175,12 +189,18 @@ class Recommender(Part):
         return super().state() | {"n_items": np.asarray(self.n_items)}
 
     def load_state(self, arrays: State) -> Self:
-        """Put back what ``state`` gave."""
-        self.n_items = int(arrays["n_items"])
+        """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
+        if "n_items" not in arrays:
+            raise ArtefactError(
+                f"the saved {type(self).__name__} lacks the size of its catalogue", remedy="Train it again."
+            )
+        self.n_items = int(arrays["n_items"].item())
         return super().load_state(arrays)
 
 
 def _stacked(parts: Iterable[Slate], m: int) -> Slate:
     slates = list(parts)
-    empty = Slate(np.empty((0, m), np.int32), {SCORE: np.empty((0, m), np.float32)})
-    return Slate.stacked(slates) if slates else empty
+    if slates:
+        return Slate.stacked(slates)
+    facts = {name: np.empty(0) for name in FACTS}
+    return Slate(np.empty((0, m), np.int32), {SCORE: np.empty((0, m), np.float32)}, facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 import zlib
@@ -52,8 +53,6 @@ class Timing:
 
 def default_cache() -> Path:
     """Where encoded content and fetched data are kept (``ACCORD_CACHE`` or the platform's cache folder)."""
-    import os
-
     return Path(os.environ.get("ACCORD_CACHE") or platformdirs.user_cache_dir("accord"))
 
 

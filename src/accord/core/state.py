@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 
 from accord.core.errors import ArtefactError
 from accord.core.part import State
@@ -16,7 +16,8 @@ from accord.core.part import State
 def save_state(path: Path, arrays: State) -> None:
     """Write the arrays to ``path`` (a ``.safetensors`` file)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    # Not ascontiguousarray, which would make a vector of a single number.
+    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path)
 
 
 def load_state(path: Path) -> State:
@@ -25,7 +26,7 @@ def load_state(path: Path) -> State:
         return load_file(path)
     except FileNotFoundError:
         raise ArtefactError("the file is missing", place=str(path), remedy="Train again.") from None
-    except SafetensorError as error:
+    except (SafetensorError, OSError, TypeError) as error:  # TypeError: a number format that NumPy lacks
         raise ArtefactError(f"not a readable safetensors file ({error})", place=str(path)) from None
 
 

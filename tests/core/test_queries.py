@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accord.core.arrays import Ragged
+from accord.core.errors import InputError
+from accord.core.queries import Queries
+
+N_ITEMS = 11
+item = st.integers(0, N_ITEMS - 1)
+
+
+@st.composite
+def batches(draw, min_size=0):
+    """Random queries, and for each the set of items that it may be shown."""
+    histories = draw(st.lists(st.lists(item, max_size=6), min_size=min_size, max_size=5))
+    excluded = draw(st.none() | st.just([draw(st.lists(item, max_size=4)) for _ in histories]))
+    candidates = draw(st.none() | st.lists(item, max_size=8))
+    include_seen = draw(st.booleans())
+    queries = Queries.of(
+        histories,
+        exclude=None if excluded is None else Ragged.of(excluded),
+        candidates=None if candidates is None else np.array(candidates, np.int32),
+        include_seen=include_seen,
+    )
+    pool = set(range(N_ITEMS)) if candidates is None else set(candidates)
+    allowed = [
+        pool - (set() if include_seen else set(history)) - (set() if excluded is None else set(excluded[row]))
+        for row, history in enumerate(histories)
+    ]
+    return queries, allowed
+
+
+@given(batches())
+def test_the_rules_open_exactly_what_may_be_shown(batch):
+    queries, allowed = batch
+    rules = queries.eligible(N_ITEMS)
+    cells = np.ones((len(queries), N_ITEMS), np.float32)
+    rules.fill(cells, 0.0)
+    assert [set(np.flatnonzero(row).tolist()) for row in cells] == allowed
+    assert rules.count.tolist() == [len(some) for some in allowed]
+
+
+@given(batches(), st.integers(0, 5), st.integers(0, 5))
+def test_a_part_of_the_rules_is_the_rules_of_the_part(batch, start, length):
+    queries, _ = batch
+    stop = min(start + length, len(queries))
+    start = min(start, stop)
+    part = queries.eligible(N_ITEMS).part(start, stop)
+    alone = queries.take(np.arange(start, stop)).eligible(N_ITEMS)
+    for name in ("open", "rows", "items", "count"):
+        assert np.array_equal(getattr(part, name), getattr(alone, name))
+
+
+@given(batches(), st.integers(1, 60))
+def test_chunks_are_the_batch_in_order_and_within_bounds(batch, cells):
+    queries, _ = batch
+    chunks = list(queries.chunks(N_ITEMS, cells))
+    assert all(len(chunk) == 1 or len(chunk) * N_ITEMS <= cells for chunk in chunks)
+    assert [name for chunk in chunks for name in chunk.users] == queries.users.tolist()
+    assert np.array_equal(np.concatenate([np.empty(0, int), *(c.tie_keys() for c in chunks)]), queries.tie_keys())
+    assert [row.tolist() for c in chunks for row in c.history.ragged] == [r.tolist() for r in queries.history.ragged]
+
+
+@given(st.lists(item, min_size=1, max_size=6), st.lists(item, max_size=6))
+def test_tie_keys_are_drawn_from_the_history_alone(history, other):
+    keys = Queries.of([history, other, history]).tie_keys()
+    assert keys[0] == keys[2] == Queries.of([history], include_seen=True).tie_keys()[0]
+    assert (keys[0] == keys[1]) == (sorted(history) == sorted(other))
+
+
+@pytest.mark.parametrize(
+    ("place", "settings"),
+    [
+        ("history", {}),
+        ("history", {"include_seen": True}),
+        ("exclude", {"exclude": Ragged.of([[N_ITEMS]])}),
+        ("candidates", {"candidates": np.array([-1])}),
+    ],
+)
+def test_an_unknown_item_number_is_refused_before_anything_indexes_by_it(place, settings):
+    queries = Queries.of([[N_ITEMS if place == "history" else 0]], **settings)
+    with pytest.raises(InputError, match=f"{place}: not an item number") as caught:
+        queries.eligible(N_ITEMS)
+    assert caught.value.remedy == "Known: 0 to 10."
+
+
+def test_exclusions_must_come_one_row_a_query():
+    queries = replace(Queries.of([[0], [1]]), exclude=Ragged.of([[2]]))
+    with pytest.raises(InputError, match="exclude: one row a query"):
+        queries.eligible(N_ITEMS)
