@@ -1,0 +1,1 @@
+"""The offline jobs: evaluate, train, report."""

@@ -1,0 +1,191 @@
+"""The HTML report of ``accord evaluate``: a ``metrics.json`` on one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accord.study import charts
+from accord.study.charts import Mark
+from accord.study.page import render_page
+from accord.study.popularity import popularity_section
+from accord.study.result_section import result_section
+from accord.study.results import FUSED, Results, label
+from accord.study.tables import Cell, Row, Table, reasons, words
+from accord.study.verdict import judge
+from accord.study.wording import change, count, is_number, memory, number, seconds
+
+_SPLITS = {
+    "leave-last": "each user's last event is the test, the one before it validates, everything earlier is learned from",
+    "temporal": "one moment in time cuts the log: what lies after it is the test, what lies just before it validates",
+    "random": "events are held out at random, whatever their time",
+    "given": "the split comes from files",
+}
+_HISTORY_SHOWN = 8
+
+
+def render(metrics: Mapping[str, Any]) -> str:
+    """The whole page, from the dictionary of ``metrics.json``; parts whose keys are absent say so or are left out."""
+    tests = [Results(name, raw) for name, raw in (metrics.get("tests") or {}).items()]
+    first = tests[0] if tests else Results("test")
+    dataset = metrics.get("dataset") or {}
+    sections = [result_section(test, number) for number, test in enumerate(tests, start=1)]
+    return render_page(
+        "evaluation.html",
+        f"Evaluation of {dataset.get('name') or 'a dataset'}",
+        metrics=metrics,
+        dataset=dataset,
+        verdict=judge(first),
+        tiles=_tiles(first, dataset),
+        tests=sections,
+        sections=_contents(sections, metrics),
+        popularity=popularity_section(metrics.get("popularity_curve")),
+        fusion=_fusion(metrics.get("fusion") or {}, metrics.get("skipped") or []),
+        timings=_timings(metrics.get("timings") or []),
+        examples=[_example(each) for each in metrics.get("examples") or []],
+        protocol=_protocol(metrics),
+    )
+
+
+def _contents(tests: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    optional = (("popularity", "popularity_curve"), ("cost", "timings"), ("examples", "examples"))
+    names = {"popularity": "Popularity", "cost": "Time and memory", "examples": "Examples"}
+    return [
+        *((test["id"], test["title"]) for test in tests),
+        ("fusion", "Mix"),
+        *((anchor, names[anchor]) for anchor, key in optional if metrics.get(key)),
+        ("protocol", "Protocol"),
+    ]
+
+
+def _tiles(test: Results, dataset: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The figures under the headline: a value and what it is."""
+    fused, best = test.value(FUSED, test.lead), test.best(test.lead, singles=True)
+    single = test.value(best or "", test.lead)
+    tiles = [(count(dataset.get(key)), key) for key in ("users", "items", "events") if is_number(dataset.get(key))]
+    if fused and single and single.value > 0:
+        tiles.insert(0, (change(fused.value / single.value - 1), f"against {best} alone"))
+    if fused and test.lead:
+        tiles.insert(0, (number(fused.value), f"{label(test.lead)}, fused"))
+    return tiles
+
+
+def _fusion(fusion: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    weights = {name: values for name, values in (fusion.get("weights") or {}).items() if isinstance(values, Mapping)}
+    sources = list(dict.fromkeys(source for values in weights.values() for source in values))
+    return {
+        "kind": fusion.get("kind"),
+        "chart": _weights_chart(weights, sources),
+        "weights": _weights_table(weights, sources),
+        "tried": _tried(fusion),
+        "dropped": reasons(
+            "Dropped sources", "Source", ((r.get("source"), r.get("reason")) for r in fusion.get("dropped") or [])
+        ),
+        "skipped": reasons("Skipped parts", "Part", ((r.get("part"), r.get("reason")) for r in skipped)),
+    }
+
+
+def _weights_chart(weights: Mapping[str, Mapping[str, Any]], sources: Sequence[str]) -> Any:
+    marks = [
+        Mark(source, float(values[source]), series=f"{group} items", kind=group)
+        for source in sources
+        for group, values in weights.items()
+        if is_number(values.get(source))
+    ]
+    return charts.bars(
+        marks,
+        "weight",
+        f"Fusion weights of {len(sources)} sources for {', '.join(weights)} items.",
+        lambda w: number(w, 2),
+    )
+
+
+def _weights_table(weights: Mapping[str, Mapping[str, Any]], sources: Sequence[str]) -> Table:
+    rows = [Row(source, [Cell(number(values.get(source), 3)) for values in weights.values()]) for source in sources]
+    return Table("Fusion weights", [f"{group.capitalize()} items" for group in weights], rows, first="Source")
+
+
+def _tried(fusion: Mapping[str, Any]) -> Table:
+    chosen = fusion.get("kind")
+    rows = [
+        Row(
+            str(each.get("kind")),
+            [Cell(number(each.get("a"))), Cell(number(each.get("b")))],
+            _look(each.get("kind") == chosen),
+        )
+        for each in fusion.get("tried") or []
+    ]
+    note = "Ways of mixing are chosen on half A of the validation users and confirmed on half B, which never chooses."
+    return Table("Ways of mixing that were tried", ["Half A", "Half B"], rows, first="Fuser", note=note)
+
+
+def _look(chosen: bool) -> str:
+    return FUSED if chosen else "source"
+
+
+def _timings(timings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    rows = [
+        Row(
+            str(t.get("step")),
+            [Cell(seconds(t.get("seconds"))), Cell(seconds(t.get("cpu_seconds"))), Cell(memory(t.get("peak_mib")))],
+        )
+        for t in timings
+    ]
+    columns = ["Wall time", "CPU time", "Peak memory"]
+    return {
+        "table": Table("Time and memory of each step", columns, rows, first="Step"),
+        "seconds": charts.bars(
+            _step_marks(timings, "seconds"), "seconds", "Wall time of each step, in seconds.", seconds
+        ),
+        "memory": charts.bars(_step_marks(timings, "peak_mib"), "MiB", "Peak memory during each step, in MiB.", memory),
+        "total": seconds(sum(t["seconds"] for t in timings if is_number(t.get("seconds")))),
+        "peak": memory(max((t["peak_mib"] for t in timings if is_number(t.get("peak_mib"))), default=None)),
+    }
+
+
+def _step_marks(timings: Sequence[Mapping[str, Any]], key: str) -> list[Mark]:
+    return [Mark(str(t.get("step")), float(t[key])) for t in timings if is_number(t.get(key))]
+
+
+def _example(example: Mapping[str, Any]) -> dict[str, Any]:
+    history = list(example.get("history") or [])
+    rows = [
+        Row(str(place), [words(entry.get("title")), Cell(number(entry.get("score"), 3)), words(entry.get("reason"))])
+        for place, entry in enumerate(example.get("list") or [], start=1)
+    ]
+    user = str(example.get("user", ""))
+    return {
+        "user": user,
+        "history": history[-_HISTORY_SHOWN:],
+        "earlier": max(len(history) - _HISTORY_SHOWN, 0),
+        "table": Table(f"Recommendations for {user}", ["Item", "Score", "Reason"], rows, first="#"),
+    }
+
+
+def _protocol(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    split, dataset = metrics.get("split") or {}, metrics.get("dataset") or {}
+    facts = {
+        "Accord": metrics.get("accord"),
+        "Created": metrics.get("created"),
+        "Seed": metrics.get("seed"),
+        "Data": dataset.get("name"),
+        "Order of events": dataset.get("order"),
+        "Fingerprint of the data": dataset.get("fingerprint"),
+        **{_title(key): value for key, value in (metrics.get("machine") or {}).items()},
+    }
+    return {
+        "kind": split.get("kind"),
+        "meaning": _SPLITS.get(str(split.get("kind")), ""),
+        "notes": split.get("notes") or [],
+        "facts": {key: _plain(value) for key, value in facts.items() if value is not None},
+        "versions": metrics.get("versions") or {},
+    }
+
+
+def _title(key: str) -> str:
+    return str(key).replace("_", " ").capitalize()
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
