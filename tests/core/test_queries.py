@@ -4,34 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from query_samples import N_ITEMS, batches, item
 
 from accord.core.arrays import Ragged
 from accord.core.errors import InputError
 from accord.core.queries import Queries
-
-N_ITEMS = 11
-item = st.integers(0, N_ITEMS - 1)
-
-
-@st.composite
-def batches(draw, min_size=0):
-    """Random queries, and for each the set of items that it may be shown."""
-    histories = draw(st.lists(st.lists(item, max_size=6), min_size=min_size, max_size=5))
-    excluded = draw(st.none() | st.just([draw(st.lists(item, max_size=4)) for _ in histories]))
-    candidates = draw(st.none() | st.lists(item, max_size=8))
-    include_seen = draw(st.booleans())
-    queries = Queries.of(
-        histories,
-        exclude=None if excluded is None else Ragged.of(excluded),
-        candidates=None if candidates is None else np.array(candidates, np.int32),
-        include_seen=include_seen,
-    )
-    pool = set(range(N_ITEMS)) if candidates is None else set(candidates)
-    allowed = [
-        pool - (set() if include_seen else set(history)) - (set() if excluded is None else set(excluded[row]))
-        for row, history in enumerate(histories)
-    ]
-    return queries, allowed
 
 
 @given(batches())
