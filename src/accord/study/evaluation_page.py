@@ -21,6 +21,7 @@ _SPLITS = {
     "temporal": "one moment in time cuts the log: what lies after it is the test, what lies just before it validates",
     "random": "events are held out at random, whatever their time",
     "given": "the split comes from files",
+    "cold items": "some items are taken out of training altogether, and people who touched them are asked about them",
 }
 _HISTORY_SHOWN = 8
 
@@ -42,6 +43,7 @@ def render(metrics: Mapping[str, Any]) -> str:
         sections=_contents(sections, metrics),
         popularity=popularity_section(metrics.get("popularity_curve")),
         fusion=_fusion(metrics.get("fusion") or {}, metrics.get("skipped") or []),
+        tuned=_tuned(metrics.get("tuned") or []),
         timings=_timings(metrics.get("timings") or []),
         examples=[_example(each) for each in metrics.get("examples") or []],
         protocol=_protocol(metrics),
@@ -120,6 +122,18 @@ def _tried(fusion: Mapping[str, Any]) -> Table:
     return Table("Ways of mixing that were tried", ["Half A", "Half B"], rows, first="Fuser", note=note)
 
 
+def _tuned(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Hyper-parameters tried on validation; the chosen values stand out."""
+    drawn = [
+        Row(
+            f"{row.get('source')}.{row.get('parameter')}",
+            [words(_plain(row.get("value"))), Cell(number(row.get("ndcg@10")), best=bool(row.get("chosen")))],
+        )
+        for row in rows
+    ]
+    return Table("Hyper-parameters that were tried", ["Value", "NDCG@10 on half A"], drawn, first="Parameter")
+
+
 def _look(chosen: bool) -> str:
     return FUSED if chosen else "source"
 
@@ -132,13 +146,18 @@ def _timings(timings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         )
         for t in timings
     ]
-    columns = ["Wall time", "CPU time", "Peak memory"]
+    columns = ["Wall time", "CPU time", "Peak so far"]
     return {
         "table": Table("Time and memory of each step", columns, rows, first="Step"),
         "seconds": charts.bars(
             _step_marks(timings, "seconds"), "seconds", "Wall time of each step, in seconds.", seconds
         ),
-        "memory": charts.bars(_step_marks(timings, "peak_mib"), "MiB", "Peak memory during each step, in MiB.", memory),
+        "memory": charts.bars(
+            _step_marks(timings, "peak_mib"),
+            "MiB",
+            "Peak memory of the process up to the end of each step, in MiB.",
+            memory,
+        ),
         "total": seconds(sum(t["seconds"] for t in timings if is_number(t.get("seconds")))),
         "peak": memory(max((t["peak_mib"] for t in timings if is_number(t.get("peak_mib"))), default=None)),
     }
@@ -157,7 +176,7 @@ def _example(example: Mapping[str, Any]) -> dict[str, Any]:
     user = str(example.get("user", ""))
     return {
         "user": user,
-        "history": history[-_HISTORY_SHOWN:],
+        "history": history[:_HISTORY_SHOWN],
         "earlier": max(len(history) - _HISTORY_SHOWN, 0),
         "table": Table(f"Recommendations for {user}", ["Item", "Score", "Reason"], rows, first="#"),
     }
@@ -169,6 +188,9 @@ def _protocol(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "Accord": metrics.get("accord"),
         "Created": metrics.get("created"),
         "Seed": metrics.get("seed"),
+        "Preset": metrics.get("preset"),
+        "Configuration": metrics.get("config_digest"),
+        "Reading of this test set": metrics.get("readings"),
         "Data": dataset.get("name"),
         "Order of events": dataset.get("order"),
         "Fingerprint of the data": dataset.get("fingerprint"),
@@ -177,10 +199,20 @@ def _protocol(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "kind": split.get("kind"),
         "meaning": _SPLITS.get(str(split.get("kind")), ""),
-        "notes": split.get("notes") or [],
+        "notes": [*_cuts_and_refit(split), *(split.get("notes") or [])],
         "facts": {key: _plain(value) for key, value in facts.items() if value is not None},
         "versions": metrics.get("versions") or {},
     }
+
+
+def _cuts_and_refit(split: Mapping[str, Any]) -> list[str]:
+    cuts, refit = split.get("cuts"), split.get("refit")
+    rolling = [f"{cuts} rolling cuts; their queries are pooled."] if is_number(cuts) and cuts > 1 else []
+    if refit is None:
+        return rolling
+    used = "The sources were fitted once more on train and validation together before the test."
+    left = "The final fit leaves the validation events out, as papers do."
+    return [*rolling, used if refit else left]
 
 
 def _title(key: str) -> str:

@@ -36,6 +36,7 @@ def result_section(test: Results, place: int) -> dict[str, Any]:
         "rest": _systems(test, rest, "Further metrics") if rest else None,
         "chart": _systems_chart(test),
         "segments": _segments(test),
+        "meanings": [(name, s.raw["meaning"]) for name, _, s in _segment_results(test) if s.raw.get("meaning")],
         "segments_chart": _segments_chart(test),
         "comparisons": _comparisons(test.raw.get("comparisons") or []),
     }
