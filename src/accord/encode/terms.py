@@ -34,10 +34,7 @@ class TermEncoder(Encoder):
     @property
     def fingerprint(self) -> str:
         """Class, configuration, and a hash of the learned arrays."""
-        learned = hashlib.sha256()
-        for name, values in sorted(self.state().items()):
-            learned.update(name.encode() + values.tobytes())
-        return f"{super().fingerprint}-{learned.hexdigest()[:16]}"
+        return f"{super().fingerprint}-{digest(self.state())}"
 
     def state(self) -> State:
         """The learned arrays, and the names as UTF-8 bytes with offsets."""
@@ -81,6 +78,14 @@ def count(rows: Iterable[list[str]], index: dict[str, int], grow: bool = False) 
     counts = csr_array(parts, shape=(len(lengths), len(index)))
     counts.sum_duplicates()
     return counts
+
+
+def digest(arrays: State) -> str:
+    """Short SHA-256 of arrays with their names."""
+    seen = hashlib.sha256()
+    for name, values in sorted(arrays.items()):
+        seen.update(f"{name} {values.dtype} {values.shape} ".encode() + values.tobytes())
+    return seen.hexdigest()[:16]
 
 
 def pack(name: str, words: Sequence[str]) -> State:
