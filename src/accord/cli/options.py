@@ -1,9 +1,19 @@
 """Options that several commands share, written once."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from accord.pipeline.spec import PipelineSpec, preset, read_spec
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON; errors are JSON too.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Preset = Annotated[str, typer.Option(help="A ready pipeline; see accord presets show.")]
+ConfigFile = Annotated[Path | None, typer.Option(help="A pipeline of your own in TOML, in place of a preset.")]
+
+
+def chosen_spec(name: str, config: Path | None) -> PipelineSpec:
+    """The pipeline that the options ask for."""
+    return read_spec(config) if config is not None else preset(name)

@@ -57,6 +57,11 @@ class Slate:
         columns = {name: np.take_along_axis(values, order, axis=1) for name, values in self.columns.items()}
         return replace(self, items=np.take_along_axis(self.items, order, axis=1), columns=columns)
 
+    def rows(self, rows: NDArray[np.integer]) -> Slate:
+        """Some of the queries, in the given order."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return Slate(self.items[rows], columns, {name: values[rows] for name, values in self.facts.items()})
+
     def ranked(self, by: str = SCORE, n: int | None = None) -> Slate:
         """Best first by a column (empty places and NaN last), cut to ``n`` places."""
         key = np.where(self.filled & ~np.isnan(self.column(by)), self.column(by), -np.inf)

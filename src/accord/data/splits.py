@@ -69,7 +69,7 @@ def given(data: Dataset, parts: Parts, rng: np.random.Generator) -> list[Split]:
         raise InputError("one part an event is needed", place="parts", value=parts.shape)
     notes: list[str] = []
     if not (parts == VALID).any():
-        parts = _with_validation(data, parts, rng)
+        parts = _with_validation(data, parts, rng, at_random=data.order == "none")
         how = "a random tenth" if data.order == "none" else "each user's last event"
         notes.append(f"Validation was cut from the training part: {how}.")
     split = _cut("given", data, parts, notes)
@@ -79,6 +79,21 @@ def given(data: Dataset, parts: Parts, rng: np.random.Generator) -> list[Split]:
         future = data.with_events((parts == TEST) & cold[data.event_items])
         split.tests.update(_cold_tests(split.refit, future, cold))
     return [split]
+
+
+def validation_only(data: Dataset, rng: np.random.Generator, *, at_random: bool = False) -> Split:
+    """Nothing is kept for a test: each user's last event validates (a random tenth without order), all is refitted on.
+
+    This is the split of production, and of a log whose own validation part cannot serve.
+    """
+    everything = np.full(data.n_events, TRAIN)
+    return _production(data, _with_validation(data, everything, rng, at_random=at_random or data.order == "none"))
+
+
+def newest_validation(data: Dataset, valid: float = 0.1) -> Split:
+    """As ``validation_only``, with the newest share of all events as validation. The log must have a clock."""
+    moment = np.quantile(data.event_times, 1 - valid)
+    return _production(data, np.where(data.event_times >= moment, VALID, TRAIN))
 
 
 def cold_items(
@@ -189,11 +204,17 @@ def _drawn(data: Dataset, rng: np.random.Generator, test: float, valid: float) -
     return parts[pair_of]
 
 
-def _with_validation(data: Dataset, parts: Parts, rng: np.random.Generator) -> Parts:
+def _production(data: Dataset, parts: Parts) -> Split:
+    train = data.with_events(parts == TRAIN)
+    valid, _ = hold_out(train, data.with_events(parts == VALID))
+    return Split("production", train, valid, data, {})
+
+
+def _with_validation(data: Dataset, parts: Parts, rng: np.random.Generator, *, at_random: bool) -> Parts:
     """Move some training events to validation; every user keeps at least one in training."""
     where = np.flatnonzero(parts == TRAIN)
     train = data.with_events(parts == TRAIN)
-    if data.order == "none":
+    if at_random:
         chosen = _drawn(train, rng, 0.0, 0.1) == VALID
     else:
         enough = np.bincount(train.event_users, minlength=train.n_users) >= 2

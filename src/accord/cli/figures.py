@@ -1,0 +1,73 @@
+"""Tables of figures on the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from accord.cli.console import output
+from accord.study.results import label
+
+COLUMNS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10", "coverage@10")
+
+
+def print_evaluation(metrics: dict[str, Any]) -> None:
+    """Every test's main table and segments, then what was dropped or skipped."""
+    for name, test in metrics["tests"].items():
+        output.print(_systems(name, test))
+        if test["segments"]:
+            output.print(_segments(name, test))
+        output.print(_verdict(test))
+    for entry in metrics["fusion"]["dropped"]:
+        output.print(f"Dropped {entry['source']}: {entry['reason']}.")
+    for entry in metrics["skipped"]:
+        output.print(f"Skipped {entry['part']}: {entry['reason']}")
+
+
+def _systems(name: str, test: dict[str, Any]) -> Table:
+    table = Table(title=f"{name}: {test['n_queries']:,} queries, full ranking (± one standard error)")
+    table.add_column("system")
+    shown = [column for column in COLUMNS if any(column in row for row in test["systems"].values())]
+    for column in shown:
+        table.add_column(label(column), justify="right")
+    for system, row in test["systems"].items():
+        style = "bold" if system == "fused" else "dim" if system in ("random", "popularity") else None
+        table.add_row(system, *(_cell(row.get(column)) for column in shown), style=style)
+    return table
+
+
+def _segments(name: str, test: dict[str, Any]) -> Table:
+    table = Table(title=f"{name}: NDCG@10 by segment")
+    table.add_column("segment")
+    table.add_column("queries", justify="right")
+    systems = list(test["systems"])
+    for system in systems:
+        table.add_column(system, justify="right")
+    for segment, part in test["segments"].items():
+        table.add_row(
+            segment,
+            f"{part['n']:,}",
+            *(_cell(part["systems"][system].get("ndcg@10"), short=True) for system in systems),
+        )
+    return table
+
+
+def _verdict(test: dict[str, Any]) -> str:
+    """The fused list against the best other system, with the paired interval."""
+    rows = [row for row in test["comparisons"] if row["metric"] == "ndcg@10"]
+    if not rows:
+        return ""
+    closest = min(rows, key=lambda row: row["difference"])
+    sure = "above" if closest["low"] > 0 else "below" if closest["high"] < 0 else "not distinguishable from"
+    return (
+        f"fused is {sure} the best single system ({closest['b']}): NDCG@10 {closest['difference']:+.4f} "
+        f"(95 % {closest['low']:+.4f} to {closest['high']:+.4f}, Holm p = {closest['p_holm']:.3g})"
+    )
+
+
+def _cell(figure: dict[str, float | None] | None, *, short: bool = False) -> str:
+    if figure is None or figure.get("value") is None:
+        return "–"
+    error = figure.get("se")
+    return f"{figure['value']:.4f}" + (f" ±{error:.4f}" if error is not None and not short else "")

@@ -1,0 +1,57 @@
+"""``accord train``: a pipeline for production."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accord.cli.console import make_run, output, print_json
+from accord.cli.options import ConfigFile, Json, Preset, Quiet, Seed, chosen_spec
+from accord.core.config import parse
+from accord.pipeline.artefact import read_card
+from accord.study.splitting import SplitSettings
+from accord.study.training import train_dataset
+
+HELP = """Learn a pipeline: choose on held-back events, refit on all of them, save a folder without pickles.
+
+**Examples**
+
+    accord train data/shop --out runs/shop-live
+
+    accord train data/shop --preset fast --split temporal --out runs/shop-live
+
+    accord train data/shop --config my-pipeline.toml --out runs/mine
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("train", help=HELP)(run)
+
+
+def run(
+    dataset: Annotated[Path, typer.Argument(help="Dataset folder made by accord import.")],
+    out: Annotated[Path, typer.Option(help="Folder of the trained pipeline.")],
+    preset: Preset = "balanced",
+    config: ConfigFile = None,
+    split: Annotated[
+        str | None, typer.Option(help="What validates: leave-last, temporal or random; by default what the log allows.")
+    ] = None,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the job and say what was chosen."""
+    kind = parse(SplitSettings, {"split": split}, "accord train").split if split else None
+    learned = train_dataset(dataset, chosen_spec(preset, config), make_run(seed, quiet=quiet or json), out, split=kind)
+    if json:
+        print_json(read_card(out))
+        return
+    output.print(
+        f"Trained {', '.join(learned.pipeline.sources)}; fused by {type(learned.pipeline.fuser).__name__.lower()}."
+    )
+    for name, reason in {**learned.dropped, **learned.skipped}.items():
+        output.print(f"Left out {name}: {reason}")
+    output.print(f"Saved: {out}")

@@ -1,0 +1,1 @@
+"""Fusion: many scores to one."""

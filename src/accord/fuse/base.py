@@ -1,0 +1,146 @@
+"""What fusers share: a panel of scores in, one score out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from pydantic import Field
+
+from accord.core.arrays import Bools, Doubles, Floats, Longs, Ragged, offsets_of
+from accord.core.columns import SCORE
+from accord.core.config import Config
+from accord.core.errors import InputError
+from accord.core.part import Part
+from accord.core.queries import Queries
+from accord.core.run import Run
+from accord.core.slate import Slate
+
+EVENTS = "events"
+"""The slate column that holds how many training events each item has; 0 marks a cold item."""
+
+
+class FuserConfig(Config):
+    """What every fuser must know."""
+
+    sources: tuple[str, ...] = Field(min_length=1)
+    """The slate columns to fuse, in order."""
+
+
+class Fuser(Part):
+    """A stage that writes the column ``score`` from the columns of the sources.
+
+    A subclass writes ``contributions``: float32[B, K, S], what each source adds to the score of each place. ``fit``
+    learns from a panel: slates that hold every source's column, and the items that came up afterwards.
+    """
+
+    Config = FuserConfig
+
+    def fit(self, panel: Panel, run: Run) -> Self:
+        """Learn from held-back events; a fuser without weights learns nothing."""
+        return self
+
+    def contributions(self, slate: Slate) -> Floats:
+        """``float32[B, K, S]``: the parts whose sum over sources is the score."""
+        raise InputError("a fuser must define contributions", value=type(self).__name__)
+
+    def __call__(self, queries: Queries, slate: Slate) -> Slate:
+        """Add the column ``score``; empty places get NaN."""
+        total = self.contributions(slate).sum(axis=2)
+        return slate.with_column(SCORE, np.where(slate.filled, total, np.nan).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Slates of held-back queries and what came up: what fusers learn from and are judged by."""
+
+    slate: Slate
+    truth: Ragged
+    total: int
+    """How many queries were asked; those whose truth no source offered may be left out of ``slate``: they score 0."""
+
+    @classmethod
+    def of(cls, slates: Iterable[tuple[Slate, Ragged]]) -> Panel:
+        """Join consecutive chunks, keeping only the queries whose truth was offered."""
+        parts: list[Panel] = []
+        for slate, truth in slates:
+            rows = np.unique(find_targets(slate, truth)[0])
+            parts.append(cls(slate.rows(rows), truth.take(rows), len(slate)))
+        return cls.joined(parts)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Panel]) -> Panel:
+        """Several panels as one."""
+        values = np.concatenate([part.truth.values for part in parts])
+        lengths = np.concatenate([part.truth.lengths for part in parts])
+        slate = Slate.stacked([part.slate for part in parts])
+        return cls(slate, Ragged(values, offsets_of(lengths)), sum(part.total for part in parts))
+
+    def __len__(self) -> int:
+        return len(self.slate)
+
+    def targets(self) -> tuple[Longs, Longs]:
+        """Rows and places of the true items within the slates."""
+        return find_targets(self.slate, self.truth)
+
+    def ndcg(self, scores: Floats, k: int = 10) -> float:
+        """Mean NDCG at k over all queries asked, ranking the places by ``scores[B, K]``."""
+        hidden = np.where(self.slate.filled, scores, -np.inf)
+        return float(ndcg_of_scores(hidden, self, self.targets(), k).sum()) / max(1, self.total)
+
+
+def find_targets(slate: Slate, truth: Ragged) -> tuple[Longs, Longs]:
+    """Rows and places of the slate that hold true items."""
+    width = 1 + max(int(slate.items.max(initial=0)), int(truth.values.max(initial=0)))
+    wanted = truth.rows * width + truth.values
+    cells = np.arange(len(slate))[:, None] * width + slate.items
+    rows, places = np.nonzero(np.isin(cells, wanted) & slate.filled)
+    return rows, places
+
+
+def ndcg_of_scores(scores: Floats, panel: Panel, targets: tuple[Longs, Longs], k: int = 10) -> Doubles:
+    """``float64[B]``: NDCG at k of ranking the panel's places by ``scores[B, K]``; ties at their mean rank.
+
+    The same value as ``evaluate.metrics.ndcg`` for distinct scores, without sorting: only the ranks of true items
+    are counted, which makes it cheap enough to be called hundreds of times by a weight search.
+    """
+    rows, places = targets
+    ranks = np.empty(len(rows))
+    step = max(1, 4_000_000 // max(1, scores.shape[1]))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        own = scores[rows[part], places[part]][:, None]
+        others = scores[rows[part]]
+        ranks[part] = (others > own).sum(axis=1) + 0.5 * ((others == own).sum(axis=1) - 1)
+    gains = np.where(ranks < k, 1 / np.log2(ranks + 2), 0)
+    found = np.bincount(rows, weights=gains, minlength=len(panel))
+    ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])
+    best = ideal[np.minimum(panel.truth.lengths, k)]
+    return np.divide(found, best, out=np.zeros(len(panel)), where=best > 0)
+
+
+def standardised(slate: Slate, sources: tuple[str, ...]) -> Floats:
+    """``float32[B, K, S]``: ``(score - mean) / spread`` over the eligible items of each query; no opinion is 0."""
+    return _scaled(slate, sources, "mean", lambda name: slate.facts[f"{name}.spread"])
+
+
+def ranged(slate: Slate, sources: tuple[str, ...]) -> Floats:
+    """``float32[B, K, S]``: ``(score - low) / (high - low)`` over the eligible items of each query; no opinion is 0."""
+    return _scaled(slate, sources, "low", lambda name: slate.facts[f"{name}.high"] - slate.facts[f"{name}.low"])
+
+
+def _scaled(slate: Slate, sources: tuple[str, ...], origin: str, width: Callable[[str], Doubles]) -> Floats:
+    out = np.zeros((*slate.items.shape, len(sources)), np.float32)
+    for place, name in enumerate(sources):
+        scale = width(name)
+        zero = slate.facts[f"{name}.{origin}"]
+        safe = np.where(scale > 0, scale, np.inf)
+        out[:, :, place] = np.nan_to_num((slate.column(name) - zero[:, None]) / safe[:, None])
+    return out
+
+
+def is_cold(slate: Slate) -> Bools:
+    """``bool[B, K]``: places whose item has no training event."""
+    return slate.column(EVENTS) == 0

@@ -1,0 +1,138 @@
+"""Weighted sum of normalised scores: a handful of global weights, learned by coordinate ascent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal, Self
+
+import numpy as np
+
+from accord.core.arrays import Floats, Longs
+from accord.core.run import Run
+from accord.core.slate import Slate
+from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ndcg_of_scores, ranged, standardised
+
+FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
+"""What a weight is multiplied with when it is tried."""
+PASSES = 4
+
+
+class WeightedConfig(FuserConfig):
+    """How scores are made comparable."""
+
+    normalise: Literal["z", "minmax"] = "z"
+    """Per query, over all items that may be shown: standard score, or range from 0 to 1."""
+    k: int = 10
+    """The weights maximise NDCG at k."""
+
+
+class Weighted(Fuser):
+    """``score = sum_s w_s z_s``, with weights of their own (and a shift) for items without events.
+
+    Weights are not negative and sum to one. Coordinate ascent on NDCG: each weight in turn is multiplied with a few
+    factors and the best kept, from equal weights, a few passes (Metzler and Croft, "Linear feature-based models for
+    information retrieval", 2007).
+    """
+
+    Config = WeightedConfig
+    learned = ("weights", "shift")
+
+    def __init__(self, config: WeightedConfig | None = None, **values: object) -> None:
+        super().__init__(config, **values)
+        n = len(self.config.sources)
+        self.weights: Floats = np.full((2, n), 1 / n, np.float32)
+        """``float32[2, S]``: row 0 for items with events, row 1 for cold items."""
+        self.shift: Floats = np.zeros(1, np.float32)
+        """Added to the score of cold items."""
+
+    def fit(self, panel: Panel, run: Run) -> Self:
+        """Learn the weights of items with events; cold items get the same until ``fit_cold`` is called."""
+        return self.fit_warm(panel, self.config.sources)
+
+    def fit_warm(self, panel: Panel, allowed: Collection[str]) -> Self:
+        """As ``fit``, with the weights of all sources but the ``allowed`` ones held at zero."""
+        self.weights = np.tile(self._ascend(panel, allowed), (2, 1))
+        return self
+
+    def fit_cold(self, among_cold: Panel, mixed: Panel | None = None) -> Self:
+        """Learn the weights of cold items from a panel of cold items alone, and their shift from a mixed one.
+
+        The shift is the one with the best NDCG on the mixed panel among those that cost the warm truths there no more
+        than half a standard error.
+        """
+        self.weights = np.stack([self.weights[0], self._ascend(among_cold, self.config.sources)])
+        if mixed is not None:
+            self.shift = np.array([self._best_shift(mixed)], np.float32)
+        return self
+
+    def contributions(self, slate: Slate) -> Floats:
+        """``float32[B, K, S]``: weight times normalised score; the shift of cold items is spread evenly."""
+        rows = is_cold(slate).astype(np.int64)
+        parts = self._normalised(slate) * self.weights[rows]
+        return parts + (self.shift[0] / len(self.config.sources)) * rows[:, :, None].astype(np.float32)
+
+    def _normalised(self, slate: Slate) -> Floats:
+        scale = standardised if self.config.normalise == "z" else ranged
+        return scale(slate, self.config.sources)
+
+    def _ascend(self, panel: Panel, allowed: Collection[str]) -> Floats:
+        """Weights that maximise mean NDCG on the panel."""
+        search = _Search(self._normalised(panel.slate), panel, self.config.k)
+        free = [place for place, name in enumerate(self.config.sources) if name in allowed]
+        weights = np.zeros(len(self.config.sources), np.float32)
+        weights[free] = 1 / len(free)
+        best = search.value(weights)
+        for _ in range(PASSES):
+            before = best
+            for source in free:
+                weights, best = search.improve(weights, source, best)
+            if best - before < 1e-5:
+                break
+        return weights
+
+    def _best_shift(self, panel: Panel) -> float:
+        targets = panel.targets()
+        cold = is_cold(panel.slate)
+        rows = cold.astype(np.int64)
+        scores = (self._normalised(panel.slate) * self.weights[rows]).sum(axis=2)
+        scores[~panel.slate.filled] = -np.inf
+        warm = ~cold[targets]
+        warm_targets: tuple[Longs, Longs] = (targets[0][warm], targets[1][warm])
+        alone = ndcg_of_scores(np.where(cold, -np.inf, scores), panel, warm_targets, self.config.k)
+        allowed = 0.5 * float(np.sqrt((alone**2).sum()))  # half a standard error of the sum over queries
+        best, best_value = -10.0, -1.0
+        for shift in np.arange(-6, 3.01, 0.25):
+            moved = np.where(cold, scores + shift, scores)
+            lost = float((alone - ndcg_of_scores(moved, panel, warm_targets, self.config.k)).sum())
+            value = float(ndcg_of_scores(moved, panel, targets, self.config.k).sum())
+            if lost <= allowed and value > best_value:
+                best, best_value = float(shift), value
+        return best
+
+
+class _Search:
+    """Mean NDCG as a function of the weights, on one panel."""
+
+    def __init__(self, features: Floats, panel: Panel, k: int) -> None:
+        self.panel, self.features, self.k = panel, features, k
+        self.targets = panel.targets()
+        self.empty = ~panel.slate.filled
+
+    def value(self, weights: Floats) -> float:
+        scores = self.features @ weights
+        scores[self.empty] = -np.inf
+        return float(ndcg_of_scores(scores, self.panel, self.targets, self.k).sum()) / max(1, self.panel.total)
+
+    def improve(self, weights: Floats, source: int, best: float) -> tuple[Floats, float]:
+        """Try other values of one weight; return the best weights and their value."""
+        start = weights if weights[source] > 0 else weights + 0.1 * np.eye(len(weights), dtype=np.float32)[source]
+        for factor in FACTORS if weights[source] > 0 else (0.25, 0.5, 1.0, 2.0):
+            tried = start.copy()
+            tried[source] *= factor
+            if tried.sum() <= 0:
+                continue
+            tried /= tried.sum()
+            value = self.value(tried)
+            if value > best + 1e-7:
+                weights, best = tried.astype(np.float32), value
+        return weights, best

@@ -1,0 +1,117 @@
+"""Content: items that say the same things as those in the history."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from scipy.sparse import csr_array, vstack
+
+from accord.core.arrays import Floats, Ints, Matrix
+from accord.core.dataset import Dataset
+from accord.core.errors import CannotFit
+from accord.core.queries import Queries
+from accord.core.run import Run
+from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
+
+
+class ContentConfig(HistoryConfig):
+    """Which vectors, and how they are compared."""
+
+    column: str = "tfidf"
+    """The encoded item column."""
+    mode: Literal["profile", "knn"] = "knn"
+    """``profile``: cosine with the weighted sum of the history's vectors. ``knn``: sum of the cosines with those
+    history items that are among the item's k nearest neighbours."""
+    k: int = Field(default=100, ge=1)
+    """Neighbours of each item (mode ``knn``)."""
+    centre: bool = False
+    """Take the mean vector away first: sentence vectors share a direction that says nothing."""
+
+
+class Content(LinearItems):
+    """A linear item model whose matrix comes from content alone, so it places an item that nobody has touched.
+
+    In mode ``profile`` ``W = V V'`` is never formed: the history's vectors are summed first.
+    """
+
+    Config = ContentConfig
+    evidence = "content"
+    vectors: Matrix
+
+    @property
+    def learned(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Vectors for profiles, the neighbour matrix for kNN."""
+        return ("vectors",) if self.config.mode == "profile" else ("weights",)
+
+    def _fit(self, data: Dataset, run: Run) -> None:
+        vectors = unit_rows(data.vector(self.config.column), centre=self.config.centre)
+        if self.config.mode == "profile":
+            self.vectors = vectors
+        else:
+            self.weights = csr_array(nearest(vectors, vectors, self.config.k, exclude_self=True).T)
+
+    def _scores(self, queries: Queries) -> Floats:
+        if self.config.mode == "knn":
+            return super()._scores(queries)
+        profile = self._read(queries).matrix(self.n_items, self.config.tau) @ self.vectors
+        scores = profile @ self.vectors.T
+        dense = scores.toarray() if isinstance(scores, csr_array) else np.asarray(scores)
+        return dense / np.maximum(_norms(profile), 1e-9)[:, None]
+
+    def _row(self, item: int) -> Floats:
+        if self.config.mode == "knn":
+            return super()._row(item)
+        row = self.vectors @ self.vectors[[item]].T
+        dense = row.toarray() if isinstance(row, csr_array) else np.asarray(row)
+        dense[item] = 1.0 if dense[item] > 0 else 0.0
+        return dense[:, 0]
+
+    def parts(self, queries: Queries, items: Ints) -> Floats:
+        """``float32[B, K, H]``: what each history event adds to each item's score."""
+        parts = super().parts(queries, items)
+        if self.config.mode == "knn":
+            return parts
+        profile = self._read(queries).matrix(self.n_items, self.config.tau) @ self.vectors
+        return parts / np.maximum(_norms(profile), 1e-9)[:, None, None]
+
+
+def _norms(rows: Matrix) -> Floats:
+    if isinstance(rows, csr_array):
+        return np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1))).astype(np.float32)
+    return np.linalg.norm(rows, axis=1)
+
+
+def unit_rows(vectors: Matrix, *, centre: bool = False) -> Matrix:
+    """Rows of length 1; a zero row (no content) stays zero, also when the mean of the others is taken away."""
+    if isinstance(vectors, csr_array):
+        scale = 1.0 / np.maximum(_norms(vectors), 1e-9)
+        scaled = csr_array(vectors.multiply(scale[:, None]))
+        return csr_array((scaled.data.astype(np.float32), scaled.indices, scaled.indptr), shape=vectors.shape)
+    some = _norms(vectors) > 0
+    if not some.any():
+        raise CannotFit("no item has content")
+    moved = vectors - vectors[some].mean(axis=0) if centre else vectors
+    unit = moved / np.maximum(_norms(moved), 1e-9)[:, None]
+    return np.where(some[:, None], unit, 0).astype(np.float32)
+
+
+def nearest(queries: Matrix, items: Matrix, k: int, *, exclude_self: bool, eligible: Ints | None = None) -> csr_array:
+    """Sparse ``[len(queries), len(items)]``: cosines with the k nearest items of each row, in bounded blocks.
+
+    ``eligible`` limits the neighbours to some item numbers; ``exclude_self`` says that row i of both is the same item.
+    """
+    n, blocks = items.shape[0], list[csr_array]()
+    for start in range(0, queries.shape[0], block_rows(n)):
+        product = queries[start : start + block_rows(n)] @ items.T
+        block = product.toarray() if isinstance(product, csr_array) else product
+        if exclude_self:
+            rows = np.arange(block.shape[0])
+            block[rows, start + rows] = 0
+        if eligible is not None:
+            hidden = np.ones(n, dtype=bool)
+            hidden[eligible] = False
+            block[:, hidden] = 0
+        blocks.append(keep_largest(block, k))
+    return csr_array(vstack(blocks, format="csr"))

@@ -1,0 +1,1 @@
+"""Queries to slates: encoders, sources and stages put together, learned and saved."""

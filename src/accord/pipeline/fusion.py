@@ -1,0 +1,105 @@
+"""Choosing a fusion: on one half of the validation users, confirmed on the other half."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from accord.core.run import Run
+from accord.fuse.base import Fuser, Panel
+from accord.fuse.weighted import Weighted
+from accord.pipeline.spec import Values, make
+
+USELESS = 1e-4
+"""A source whose loss costs less NDCG on half A than this adds nothing."""
+
+
+@dataclass
+class Choice:
+    """The fusion that was chosen, and how."""
+
+    fuser: Fuser
+    warm: list[str]
+    """The sources that the list of items with events is fused from."""
+    tried: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Every fusion tried: its kind, and NDCG@10 on both halves of the validation users."""
+    dropped: dict[str, str] = field(default_factory=dict[str, str])
+    """Sources left out, with the reason."""
+
+
+def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Run) -> Choice:
+    """Choose the fuser and its sources on half ``a``; half ``b`` may only object.
+
+    1. Every fuser is learned on half A with all sources; the best there is taken. 2. Sources are dropped one by one
+    where half A does without them, or where half B contradicts that they help. 3. Where the fused list is not above
+    the best single source on half B, that source alone is kept.
+    """
+    tried = [_tried(values, sources, a, b, run) for values in fusers]
+    best = max(range(len(fusers)), key=lambda place: tried[place]["a"])
+    kept, dropped = _eliminate(fusers[best], sources, a, b, run)
+    fuser = _learned(fusers[best], kept, a, run)
+    singles = {name: (_value(_single(name), a), _value(_single(name), b)) for name in sources}
+    tried += [{"kind": f"{name} alone", "a": va, "b": vb} for name, (va, vb) in singles.items()]
+    tried.append({"kind": f"{_label(fusers[best])}, after dropping", "a": _value(fuser, a), "b": _value(fuser, b)})
+    champion = max(singles, key=lambda name: singles[name][0])
+    if _value(fuser, b) <= singles[champion][1]:
+        dropped |= {
+            name: f"the fused list was not above {champion} alone on half B" for name in kept if name != champion
+        }
+        return Choice(_single(champion), [champion], tried, dropped)
+    return Choice(fuser, kept, tried, dropped)
+
+
+def _eliminate(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> tuple[list[str], dict[str, str]]:
+    kept, dropped = list(sources), dict[str, str]()
+    while len(kept) > 1:
+        whole = _learned(values, kept, a, run)
+        on_a, on_b = _value(whole, a), _value(whole, b)
+        trials: dict[str, tuple[float, float]] = {}
+        for name in kept:
+            without = _learned(values, [other for other in kept if other != name], a, run)
+            trials[name] = (_value(without, a) - on_a, _value(without, b) - on_b)
+        name = max(trials, key=lambda source: trials[source][0])
+        gain_a, gain_b = trials[name]
+        if gain_a > -USELESS:
+            dropped[name] = f"adds nothing on validation half A (NDCG@10 {gain_a:+.4f} without it)"
+        else:
+            name = max(trials, key=lambda source: trials[source][1])
+            gain_b = trials[name][1]
+            if gain_b <= 0:
+                break
+            dropped[name] = f"half B does better without it (NDCG@10 {gain_b:+.4f})"
+        kept.remove(name)
+    return kept, dropped
+
+
+def _tried(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> dict[str, Any]:
+    fuser = _learned(values, sources, a, run)
+    return {"kind": _label(values), "a": _value(fuser, a), "b": _value(fuser, b)}
+
+
+def _learned(values: Values, sources: list[str], panel: Panel, run: Run) -> Fuser:
+    fuser: Fuser = make("fusers", values, "fusers", sources=tuple(sources))
+    return fuser.fit(panel, run)
+
+
+def _single(name: str) -> Fuser:
+    return Weighted(sources=(name,))
+
+
+def _value(fuser: Fuser, panel: Panel) -> float:
+    return panel.ndcg(fuser.contributions(panel.slate).sum(axis=2))
+
+
+def _label(values: Values) -> str:
+    more = ", ".join(f"{name}={value}" for name, value in values.items() if name != "kind")
+    return f"{values['kind']} ({more})" if more else str(values["kind"])
+
+
+def halves(n: int, run: Run, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two disjoint random halves of ``n`` validation queries, cut to at most ``most`` in all, in ascending order."""
+    drawn = run.rng("validation halves").permutation(n)
+    middle, half = (n + 1) // 2, (most + 1) // 2
+    return np.sort(drawn[:middle][:half]), np.sort(drawn[middle:][:half])

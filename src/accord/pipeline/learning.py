@@ -1,0 +1,214 @@
+"""Fit and refit: one routine for evaluation and for production.
+
+1. Sources are fitted without the validation events, and their searched hyper-parameters chosen.
+2. They are fitted once more with some warm items hidden, to learn how to mix for items without events.
+3. The fusion is chosen on one half of the validation users and confirmed on the other; its weights are then learned on
+   both.
+4. Everything chosen is frozen, and the sources are refitted on all that may be learned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from accord.core.arrays import Bools, Ints, Ragged
+from accord.core.dataset import Dataset
+from accord.core.errors import InputError
+from accord.core.queries import Queries
+from accord.core.roles import Encoder, Recommender
+from accord.core.run import Run
+from accord.data.holdout import Holdout, Split, hold_out
+from accord.data.pooling import pool_texts
+from accord.data.splits import validation_only
+from accord.encode.columns import encode_columns
+from accord.fuse.base import Panel
+from accord.fuse.weighted import Weighted
+from accord.pipeline.fusion import Choice, choose, halves
+from accord.pipeline.pipeline import FALLBACK, Pipeline, panel
+from accord.pipeline.search import tune
+from accord.pipeline.sources import Sources, fit_sources
+from accord.pipeline.spec import PipelineSpec, make
+
+ENOUGH = 50
+"""The fewest validation queries that anything is chosen on."""
+COLD_QUERIES = 4_000
+"""The most queries that the weights of cold items are learned on."""
+
+
+@dataclass
+class Learned:
+    """A pipeline and how it came about."""
+
+    pipeline: Pipeline
+    tried: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Fusions tried, with their NDCG@10 on both halves of the validation users."""
+    tuned: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Hyper-parameters tried, with their NDCG@10 on validation."""
+    dropped: dict[str, str] = field(default_factory=dict[str, str])
+    """Sources that do not help, with the reason."""
+    skipped: dict[str, str] = field(default_factory=dict[str, str])
+    """Parts that do not apply to the data, with the reason."""
+    alone: Sources = field(default_factory=dict[str, Recommender])
+    """Dropped sources, fitted all the same: reports show each alone."""
+
+
+def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, keep_all: bool = False) -> Learned:
+    """Learn a pipeline from a split; ``refit=False`` leaves the validation events out of the final fit, as papers do.
+
+    With ``keep_all`` the dropped sources are fitted too, so that a report can show them. Raises ``InputError`` where
+    no source applies to the data.
+    """
+    work = _Work(spec, with_warm_validation(split, run), run)
+    sources = work.fit(work.split.train, "without validation")
+    if not sources:
+        raise InputError("no source applies to this data", value=work.skipped)
+    configs, tuned = tune(spec.search, sources, work.split, run)
+    sources = {name: sources[name] if name not in configs else configs[name] for name in sources}
+    choice = work.choose(sources)
+    fuser = work.with_cold_weights(choice, sources)
+    final = work.refit(sources, split, again=refit)
+    used = set(fuser.config.sources)
+    dropped = {name: reason for name, reason in choice.dropped.items() if name not in used}
+    pipeline = replace(final, sources={n: s for n, s in final.sources.items() if n in used}, fuser=fuser)
+    alone = {n: s for n, s in final.sources.items() if n not in used} if keep_all else {}
+    return Learned(pipeline, choice.tried, tuned, dropped, work.skipped, alone)
+
+
+def with_warm_validation(split: Split, run: Run) -> Split:
+    """The split itself, or with validation cut anew where too few validation truths are items with training events."""
+    counts = split.train.item_counts
+    warm = counts[split.valid.truth.values] > 0
+    if len(np.unique(split.valid.truth.rows[warm])) >= min(ENOUGH, split.train.n_users // 4):
+        return split
+    inner = validation_only(split.train, run.rng("validation"))
+    return replace(inner, tests=split.tests, refit=split.refit)
+
+
+class _Work:
+    """One run of the routine: what its steps share."""
+
+    def __init__(self, spec: PipelineSpec, split: Split, run: Run) -> None:
+        self.spec, self.run = spec, run
+        self.skipped: dict[str, str] = {}
+        self.encoders: dict[str, Encoder] = {}
+        self.split = replace(split, train=self.encoded(split.train))
+
+    def encoded(self, data: Dataset) -> Dataset:
+        """The dataset with all encoded columns; review texts are pooled from its own events only."""
+        data = replace(data, items=pool_texts(data))
+        self.encoders = {name: make("encoders", v, f"encoders.{name}") for name, v in self.spec.encoders.items()}
+        data, skipped = encode_columns(self.encoders, data, self.run)
+        self.encoders = {name: encoder for name, encoder in self.encoders.items() if name not in skipped}
+        self.skipped |= skipped
+        return data
+
+    def fit(self, data: Dataset, label: str) -> Sources:
+        """Fresh sources of the specification, fitted."""
+        fresh = {name: make("sources", values, f"sources.{name}") for name, values in self.spec.sources.items()}
+        fitted, skipped = fit_sources(fresh, data, self.run, label)
+        self.skipped |= skipped
+        return fitted
+
+    def fit_like(self, sources: Mapping[str, Recommender], data: Dataset, label: str) -> Sources:
+        """The same sources with the same configurations, fitted on other data."""
+        fresh: Sources = {name: type(source)(source.config) for name, source in sources.items()}
+        return fit_sources(fresh, data, self.run, label)[0]
+
+    def choose(self, sources: Sources) -> Choice:
+        """The fusion of items with events."""
+        valid, train = self.split.valid, self.split.train
+        with self.run.step("choose the fusion"):
+            rows_a, rows_b = halves(len(valid), self.run, self.spec.max_validation)
+            a, b = (self._panel(sources, valid.take(rows), train) for rows in (rows_a, rows_b))
+            choice = choose(self.spec.fusers, list(sources), a, b, self.run)
+            if isinstance(choice.fuser, Weighted) and len(choice.warm) > 1:
+                choice.fuser.fit(
+                    Panel.joined([a, b]), self.run
+                )  # what was chosen is fixed; the weights use both halves
+        return choice
+
+    def with_cold_weights(self, choice: Choice, sources: Sources) -> Any:
+        """The chosen fuser, with weights of their own for items without events where those can be learned."""
+        fuser = choice.fuser
+        if not isinstance(fuser, Weighted) or not self.spec.hide or not self.split.train.vectors:
+            return fuser
+        with self.run.step("learn to mix for items without events"):
+            hidden = self._hidden_items()
+            past = self.split.train.with_events(~hidden[self.split.train.event_items])
+            fitted = self.fit_like(sources, past, "some items hidden")
+            among_cold = self._cold_panel(fitted, past, hidden)
+            if among_cold is None or not len(among_cold):
+                return fuser
+            mixed = self._mixed_panel(fitted, past, hidden)
+            return _cold_fuser(fuser, list(fitted), among_cold, mixed)
+
+    def refit(self, sources: Sources, split: Split, *, again: bool) -> Pipeline:
+        """The pipeline over all that may be learned from; without ``again`` over the training part alone."""
+        data = self.split.train
+        if again:
+            data = self._encoded_like(split.refit)
+            sources = self.fit_like(sources, data, "refit")
+        kept = split.refit if again else split.train
+        fallback = make("sources", {"kind": "popular"}, FALLBACK).fit(kept, self.run)
+        known = replace(kept, items=data.items, vectors=data.vectors)
+        return Pipeline(self.spec, known, sources, Weighted(sources=tuple(sources)), fallback, self.encoders)
+
+    def _encoded_like(self, data: Dataset) -> Dataset:
+        """Encoded anew only where the review texts of further events change what items say."""
+        if "text" in data.events.column_names:
+            return self.encoded(data)
+        return replace(data, items=self.split.train.items, vectors=self.split.train.vectors)
+
+    def _panel(self, sources: Sources, holdout: Holdout, data: Dataset) -> Panel:
+        return panel(sources, holdout.queries, holdout.truth, data.item_counts, self.spec.depth)
+
+    def _hidden_items(self) -> Bools:
+        counts = self.split.train.item_counts
+        hidden = np.zeros(len(counts), dtype=bool)
+        warm = np.flatnonzero(counts)
+        hidden[self.run.rng("hidden items").choice(warm, round(self.spec.hide * len(warm)), replace=False)] = True
+        return hidden
+
+    def _cold_panel(self, fitted: Sources, past: Dataset, hidden: Bools) -> Panel | None:
+        """Hidden items ranked among hidden items, for users who touched one."""
+        touched = self.split.train.with_events(hidden[self.split.train.event_items])
+        holdout, _ = hold_out(past, touched)
+        holdout = holdout.take(np.flatnonzero(holdout.queries.history.lengths > 0))
+        if len(holdout) < ENOUGH:
+            return None
+        drawn = self.run.rng("cold queries").permutation(len(holdout))[:COLD_QUERIES]
+        return self._panel(fitted, holdout.take(np.sort(drawn)).among(_numbers(hidden)), past)
+
+    def _mixed_panel(self, fitted: Sources, past: Dataset, hidden: Bools) -> Panel:
+        """Validation queries over all items: about as many truths are hidden as items are."""
+        valid = self.split.valid
+        drawn = np.sort(self.run.rng("mixed queries").permutation(len(valid))[:COLD_QUERIES])
+        holdout = valid.take(drawn)
+        return self._panel(fitted, replace(holdout, queries=_forget(holdout.queries, hidden)), past)
+
+
+def _cold_fuser(fuser: Weighted, sources: list[str], among_cold: Panel, mixed: Panel) -> Weighted:
+    """Warm weights as chosen, cold weights over all sources; sources that count for neither are left out."""
+    warm = dict(zip(fuser.config.sources, fuser.weights[0], strict=True))
+    trial = Weighted(fuser.config.model_copy(update={"sources": tuple(sources)}))
+    trial.weights = np.tile(np.array([warm.get(name, 0.0) for name in sources], np.float32), (2, 1))
+    trial.fit_cold(among_cold)
+    used = tuple(n for n, w in zip(sources, trial.weights.T, strict=True) if w[0] > 0 or w[1] >= 0.02)
+    final = Weighted(fuser.config.model_copy(update={"sources": used}))
+    final.weights = np.tile(np.array([warm.get(name, 0.0) for name in used], np.float32), (2, 1))
+    return final.fit_cold(among_cold, mixed)
+
+
+def _forget(queries: Queries, hidden: Bools) -> Queries:
+    """Queries whose histories lack the hidden items; those seen stay closed."""
+    history = queries.history
+    seen = Ragged(history.items, history.offsets).keep(hidden[history.items])
+    return replace(queries, history=history.keep(~hidden[history.items]), exclude=seen)
+
+
+def _numbers(mask: Bools) -> Ints:
+    return np.flatnonzero(mask).astype(np.int32)

@@ -1,0 +1,82 @@
+"""Several sources as one: fit them, gather what they offer, let each score what the others offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from accord.core.arrays import Ints, Longs
+from accord.core.columns import SCORE
+from accord.core.dataset import Dataset
+from accord.core.errors import CannotFit
+from accord.core.queries import Queries
+from accord.core.roles import Recommender, Scored
+from accord.core.run import Run
+from accord.core.slate import EMPTY, Slate
+from accord.fuse.base import EVENTS
+
+Sources = dict[str, Recommender]
+
+
+def fit_sources(
+    sources: Mapping[str, Recommender], data: Dataset, run: Run, label: str
+) -> tuple[Sources, dict[str, str]]:
+    """Fit every source; one that does not apply to the data is left out and named with its reason."""
+    fitted: Sources = {}
+    skipped: dict[str, str] = {}
+    for name, source in sources.items():
+        try:
+            with run.step(f"fit {name} ({label})"):
+                fitted[name] = source.fit(data, run)
+        except CannotFit as reason:
+            skipped[name] = str(reason)
+    return fitted, skipped
+
+
+def chunks(queries: Queries, n_items: int) -> Iterator[Queries]:
+    """Parts of a batch whose dense scores stay within the memory bound."""
+    return queries.chunks(n_items)
+
+
+def score_all(sources: Mapping[str, Recommender], queries: Queries) -> dict[str, Scored]:
+    """Every source's scores for one chunk, under one compiled set of rules."""
+    n_items = next(iter(sources.values())).n_items
+    rules = queries.eligible(n_items)
+    return {name: source.scored(queries, rules) for name, source in sources.items()}
+
+
+def gather(scored: Mapping[str, Scored], offers: Mapping[str, Slate], events: Longs) -> Slate:
+    """The union of all offers, scored by all sources.
+
+    Columns: one a source with its own scores (NaN = no opinion), and ``events``, the training events of each item.
+    Facts: ``<source>.mean``, ``.spread``, ``.low``, ``.high`` and ``eligible``.
+    """
+    items = union([offer.items for offer in offers.values()])
+    columns = {name: part.at(items) for name, part in scored.items()}
+    columns[EVENTS] = np.where(items == EMPTY, np.nan, events[np.maximum(items, 0)]).astype(np.float32)
+    facts = {f"{name}.{fact}": values for name, part in scored.items() for fact, values in part.facts.items()}
+    first = next(iter(scored.values()))
+    return Slate(items, columns, facts | {"eligible": first.facts["eligible"]})
+
+
+def union(lists: list[Ints]) -> Ints:
+    """``int32[B, K]``: the distinct items of each row of several ``int32[B, k]`` arrays, ``EMPTY`` at the end."""
+    merged = np.sort(np.concatenate(lists, axis=1), axis=1)
+    repeated = np.zeros(merged.shape, dtype=bool)
+    repeated[:, 1:] = merged[:, 1:] == merged[:, :-1]
+    keep = ~repeated & (merged != EMPTY)
+    counts = keep.sum(axis=1)
+    out = np.full((len(merged), int(counts.max(initial=0))), EMPTY, np.int32)
+    out[np.arange(out.shape[1]) < counts[:, None]] = merged[keep]
+    return out
+
+
+def best_of(scored: Mapping[str, Scored], depth: int) -> dict[str, Slate]:
+    """Each source's own best items."""
+    return {name: part.offer(depth) for name, part in scored.items()}
+
+
+def as_score(slate: Slate, name: str) -> Slate:
+    """The slate with one source's column as its score."""
+    return slate.with_column(SCORE, slate.column(name))

@@ -1,0 +1,130 @@
+"""What a pipeline is made of, as TOML says it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import Field, field_validator
+
+from accord.core import catalog
+from accord.core.config import Config, parse
+from accord.core.errors import InputError
+
+Values = dict[str, Any]
+RESERVED = ("score", "events", "fallback", "fused")
+
+
+class Search(Config):
+    """Hyper-parameters chosen on validation, one source at a time, by the NDCG@10 of that source alone."""
+
+    values: dict[str, list[Any]] = Field(default_factory=dict[str, list[Any]])
+    """Values to try by ``source.parameter``."""
+    queries: int = Field(default=3_000, ge=1)
+    """How many validation queries judge."""
+    max_items: int = Field(default=5_000, ge=0)
+    """Parameters that need a new fit are searched up to this size of catalogue only; others always."""
+
+
+class PipelineSpec(Config):
+    """Encoders, sources and fusers by name; each table holds a ``kind`` from the catalogue and its parameters."""
+
+    name: str = "custom"
+    """How the preset or file calls itself."""
+    description: str = ""
+    """One line for ``accord presets``."""
+    depth: int = Field(default=100, ge=1)
+    """How many items each source offers a query (more where a longer list is asked for)."""
+    max_validation: int = Field(default=12_000, ge=10)
+    """The most validation queries that weights are learned on."""
+    hide: float = Field(default=0.1, ge=0, lt=1)
+    """Share of items hidden to learn how to mix for items without events; 0: no separate cold weights."""
+    encoders: dict[str, Values] = Field(default_factory=dict[str, Values])
+    """Item columns by name."""
+    sources: dict[str, Values] = Field(min_length=1)
+    """Sources by name."""
+    fusers: list[Values] = Field(default_factory=lambda: [{"kind": "weighted"}], min_length=1)
+    """Ways to fuse; validation chooses."""
+    search: Search = Field(default_factory=lambda: Search())
+    """Hyper-parameters to choose on validation."""
+
+    @field_validator("sources", "encoders")
+    @classmethod
+    def _good_names(cls, parts: dict[str, Values]) -> dict[str, Values]:
+        taken = sorted(set(parts) & set(RESERVED))
+        if taken:
+            raise ValueError(f"these names are reserved: {', '.join(taken)}")
+        odd = [name for name in parts if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name)]
+        if odd:  # names become file names
+            raise ValueError(f"names are lower-case words of letters, digits and _, unlike {odd[0]!r}")
+        return parts
+
+    def to_toml(self) -> str:
+        """The specification as TOML text."""
+        return tomli_w.dumps(self.model_dump(mode="python", exclude_defaults=True))
+
+
+def make(role: Literal["encoders", "sources", "fusers"], values: Values, place: str, **more: Any) -> Any:
+    """Build a part from its table. Raises ``InputError`` naming the place."""
+    if "kind" not in values:
+        raise InputError("the table lacks its kind", place=place, remedy=f"One of: {', '.join(catalog.names(role))}.")
+    kind = catalog.find(role, str(values["kind"]))
+    settings = {name: value for name, value in values.items() if name != "kind"} | more
+    return kind(parse(kind.Config, settings, place))
+
+
+def read_spec(path: Path) -> PipelineSpec:
+    """Read a pipeline from a TOML file. Raises ``InputError`` with the place of the mistake."""
+    try:
+        return spec_of(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise InputError("no such file", place="--config", value=str(path)) from None
+
+
+def spec_of(text: str, place: str) -> PipelineSpec:
+    """Parse TOML text and check that every part can be built."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"not TOML ({error})", place=place) from None
+    spec = parse(PipelineSpec, values, place)
+    check(spec, place)
+    return spec
+
+
+def check(spec: PipelineSpec, place: str) -> None:
+    """Build every part once, so that a mistake is reported before any work is done."""
+    for name, values in spec.encoders.items():
+        make("encoders", values, f"{place}: encoders.{name}")
+    for name, values in spec.sources.items():
+        make("sources", values, f"{place}: sources.{name}")
+    for number, values in enumerate(spec.fusers):
+        make("fusers", {"sources": tuple(spec.sources)} | values, f"{place}: fusers[{number}]")
+    for key, options in spec.search.values.items():
+        source, _, parameter = key.partition(".")
+        if source not in spec.sources:
+            raise InputError("no such source", place=f"{place}: search.values", value=key)
+        for option in options:
+            make("sources", spec.sources[source] | {parameter: option}, f"{place}: search.values.{key}")
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    folder = resources.files("accord.pipeline") / "presets"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def preset_text(name: str) -> str:
+    """The TOML of a preset. Raises ``InputError`` naming the presets there are."""
+    if name not in preset_names():
+        raise InputError("no such preset", place="--preset", value=name, remedy=f"One of: {', '.join(preset_names())}.")
+    return (resources.files("accord.pipeline") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def preset(name: str) -> PipelineSpec:
+    """A preset by name."""
+    return spec_of(preset_text(name), name)

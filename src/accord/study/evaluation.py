@@ -1,0 +1,206 @@
+"""The evaluation job: split, learn, rank everything, judge, write it all down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from accord import __version__
+from accord.core.dataset import Dataset
+from accord.core.run import Run
+from accord.core.slate import Slate
+from accord.data.holdout import Split
+from accord.evaluate.case import Case
+from accord.evaluate.evaluation import Pool
+from accord.evaluate.floors import PopularityFloor, RandomFloor
+from accord.fuse.weighted import Weighted
+from accord.pipeline.artefact import resolved
+from accord.pipeline.learning import Learned, learn
+from accord.pipeline.spec import PipelineSpec
+from accord.study.environment import machine, versions
+from accord.study.evaluation_page import render
+from accord.study.examples import examples
+from accord.study.lists import as_table
+from accord.study.readings import record
+from accord.study.splitting import SplitSettings, make_splits
+
+DEPTH = 100
+"""How deep the judged lists go."""
+
+
+@dataclass
+class Evaluation:
+    """What an evaluation found."""
+
+    metrics: dict[str, Any]
+    """The content of ``metrics.json``."""
+    pools: dict[str, Pool]
+    """Values by query of every test, for further paired comparisons."""
+    recommendations: pa.Table
+    """The fused lists of the main test's queries."""
+    learned: list[Learned] = field(default_factory=list[Learned])
+    """The pipeline of each split."""
+
+
+def evaluate_dataset(
+    folder: Path,
+    spec: PipelineSpec,
+    settings: SplitSettings,
+    run: Run,
+    *,
+    refit: bool = True,
+    ks: Sequence[int] = (10, 20),
+    out: Path | None = None,
+    command: str = "",
+) -> Evaluation:
+    """Evaluate a pipeline on a dataset folder; with ``out`` the results are written there."""
+    with run.step("load and split"):
+        data, cut = make_splits(Dataset.load(folder), settings, run)
+    cases: dict[str, list[Case]] = {}
+    learned: list[Learned] = []
+    lists: list[pa.Table] = []
+    for split in cut:
+        result = learn(spec, split, run, refit=refit, keep_all=True)
+        learned.append(result)
+        with run.step(f"rank and judge ({split.name})"):
+            for test, case in _cases(result, split, run).items():
+                cases.setdefault(test, []).append(case)
+        lists.append(_lists(result, split, max(ks)))
+    with run.step("judge"):
+        pools = {test: Pool(parts, ks) for test, parts in cases.items()}
+        tests = {test: pool.report(seed=run.seed) for test, pool in pools.items()}
+    metrics = _metrics(data, folder, spec, settings, cut, learned, run, refit=refit, command=command)
+    metrics |= {"tests": tests, "popularity_curve": _curve(cases, cut)}
+    evaluation = Evaluation(metrics, pools, pa.concat_tables(lists), learned)
+    if out is not None:
+        _write(evaluation, folder, out)
+    return evaluation
+
+
+def _cases(result: Learned, split: Split, run: Run) -> dict[str, Case]:
+    """Every system's lists for every test of a split: floors, sources alone (the dropped ones too), the fused list."""
+    pipeline = result.pipeline
+    shown = replace(pipeline, sources={**pipeline.sources, **result.alone})
+    n_items, counts = split.refit.n_items, pipeline.events
+    floors = {"random": RandomFloor(n_items, run.seed), "popularity": PopularityFloor(counts, run.seed)}
+    vectors = next(iter(pipeline.data.vectors.values()), None)
+    cases: dict[str, Case] = {}
+    for test, holdout in split.tests.items():
+        slates: dict[str, Slate] = {name: floor.recommend(holdout.queries, DEPTH) for name, floor in floors.items()}
+        slates |= shown.compare(holdout.queries, DEPTH)
+        cases[test] = Case(slates, holdout, counts, vectors)
+    return cases
+
+
+def _lists(result: Learned, split: Split, n: int) -> pa.Table:
+    """The main test's recommendations as a table."""
+    test = split.tests.get("test") or next(iter(split.tests.values()))
+    table = as_table(result.pipeline, test.queries, result.pipeline.recommend(test.queries, n))
+    return table.append_column("split", pa.array([split.name] * table.num_rows))
+
+
+def _metrics(
+    data: Dataset,
+    folder: Path,
+    spec: PipelineSpec,
+    settings: SplitSettings,
+    cut: list[Split],
+    learned: list[Learned],
+    run: Run,
+    *,
+    refit: bool,
+    command: str,
+) -> dict[str, Any]:
+    last = learned[-1]
+    kind = "given" if settings.train else "cold items" if settings.cold_items else settings.split
+    return {
+        "accord": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "versions": versions(),
+        "machine": machine(),
+        "dataset": {
+            "name": folder.name,
+            "fingerprint": data.fingerprint,
+            "users": data.n_users,
+            "items": data.n_items,
+            "events": data.n_events,
+            "order": data.order,
+        },
+        "preset": spec.name,
+        "config_digest": spec.digest,
+        "config_text": resolved(last.pipeline).to_toml(),
+        "split": {
+            "kind": kind,
+            "cuts": len(cut),
+            "refit": refit,
+            "notes": [note for split in cut for note in split.notes],
+        },
+        "seed": run.seed,
+        "fusion": _fusion(last),
+        "tuned": last.tuned,
+        "skipped": [{"part": name, "reason": reason} for name, reason in last.skipped.items()],
+        "examples": examples(last.pipeline, cut[-1]),
+        "timings": [asdict(timing) for timing in run.timings],
+    }
+
+
+def _fusion(result: Learned) -> dict[str, Any]:
+    fuser = result.pipeline.fuser
+    names = fuser.config.sources
+    shape: dict[str, Any] = {"kind": type(fuser).__name__.lower(), "tried": result.tried}
+    shape["dropped"] = [{"source": name, "reason": reason} for name, reason in result.dropped.items()]
+    if isinstance(fuser, Weighted):
+        rows = dict(zip(("warm", "cold"), fuser.weights.tolist(), strict=True))
+        shape["weights"] = {kind: dict(zip(names, row, strict=True)) for kind, row in rows.items()}
+        shape["cold_shift"] = float(fuser.shift[0])
+        shape["normalise"] = fuser.config.normalise
+    return shape
+
+
+def _curve(cases: dict[str, list[Case]], cut: list[Split], points: int = 50) -> dict[str, list[float]]:
+    """Share of events, and of recommended places, that the most popular share of items takes."""
+    case = next(iter(cases.values()))[-1]
+    counts = cut[-1].refit.item_counts
+    shown = case.slates["fused"].items[:, :10]
+    recommended = np.bincount(shown[shown >= 0], minlength=len(counts))
+    order = np.argsort(-counts, kind="stable")
+    places = np.unique(np.linspace(0, len(counts), points + 1).round().astype(int))
+
+    def shares(values: Any) -> list[float]:
+        total = np.concatenate([[0], np.cumsum(values[order])])
+        return (total[places] / max(1, total[-1])).tolist()
+
+    return {
+        "items": (places / max(1, len(counts))).tolist(),
+        "events": shares(counts),
+        "recommended": shares(recommended),
+    }
+
+
+def _write(evaluation: Evaluation, folder: Path, out: Path) -> None:
+    """``metrics.json``, ``recommendations.parquet``, ``report.html``, and the reading in the logs."""
+    out.mkdir(parents=True, exist_ok=True)
+    metrics = evaluation.metrics
+    metrics["readings"] = record(
+        [folder, out],
+        data=metrics["dataset"]["fingerprint"],
+        split=metrics["split"]["kind"],
+        preset=metrics["preset"],
+        config=metrics["config_digest"],
+        seed=metrics["seed"],
+        refit=metrics["split"]["refit"],
+        command=metrics["command"],
+    )["number"]
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    pq.write_table(evaluation.recommendations, out / "recommendations.parquet")
+    (out / "pipeline.toml").write_text(metrics["config_text"], encoding="utf-8")
+    (out / "report.html").write_text(render(metrics), encoding="utf-8")
