@@ -1,0 +1,49 @@
+"""Ids to numbers, with joins instead of dictionaries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from accord.core import columns as c
+from accord.core.arrays import Ints
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """Events whose users and items are numbers in the order of their first event."""
+
+    events: pl.DataFrame
+    users: pl.Series
+    """``String``: user id by number; some may have no event left."""
+    items: pl.Series
+    """``String``: item id by number; some may have no event left."""
+
+
+def numbered(frame: pl.DataFrame) -> Numbered:
+    """Replace the id columns by the number columns ``user`` and ``item``."""
+    user_numbers, users = _codes(frame[c.USER])
+    item_numbers, items = _codes(frame[c.ITEM])
+    events = frame.drop(c.USER, c.ITEM).insert_column(0, user_numbers.alias(c.USER_NUMBER))
+    return Numbered(events.insert_column(1, item_numbers.alias(c.ITEM_NUMBER)), users, items)
+
+
+def present(names: pl.Series, numbers: pl.Series) -> pl.Series:
+    """The names whose number occurs."""
+    return names.filter(pl.Series(np.bincount(numbers.to_numpy(), minlength=names.len()) > 0, dtype=pl.Boolean))
+
+
+def renumbered(names: pl.Series, final: pl.Series) -> Ints:
+    """``int32[len(names)]``: the place of each name in ``final``, -1 where it is not there."""
+    places = pl.DataFrame({"name": final}).with_row_index("place")
+    found = pl.DataFrame({"name": names}).join(places, on="name", how="left", maintain_order="left")["place"]
+    return found.cast(pl.Int32).fill_null(-1).to_numpy().astype(np.int32, copy=False)
+
+
+def _codes(column: pl.Series) -> tuple[pl.Series, pl.Series]:
+    names = column.unique(maintain_order=True)
+    table = pl.DataFrame({"name": names, "code": pl.int_range(names.len(), dtype=pl.Int32, eager=True)})
+    codes = pl.DataFrame({"name": column}).join(table, on="name", how="left", maintain_order="left")["code"]
+    return codes, names
