@@ -10,11 +10,12 @@ import pyarrow as pa
 from pydantic import Field, ValidationError
 from scipy.sparse import csr_array
 
+from accord.core.arrays import Floats, Longs
 from accord.core.config import Config
 from accord.core.errors import ArtefactError, InputError
 from accord.core.part import State
 from accord.core.run import Run
-from accord.encode.terms import TermEncoder, pack, unpack
+from accord.encode.terms import TermEncoder, pack, plain_idf, unpack
 from accord.encode.traits import Trait, trait
 
 
@@ -64,6 +65,10 @@ class Attributes(TermEncoder):
         except (ValueError, ValidationError) as error:
             raise ArtefactError(f"the saved columns cannot be read ({error})", remedy="Train it again.") from None
         return super().load_state(arrays)
+
+    def _rarity(self, df: Longs, n: int) -> Floats:
+        # No smoothing: an attribute is there or not, and a common one (a genre of half the films) says little.
+        return plain_idf(df, n)
 
     def _choose(self, items: pa.Table) -> list[Trait]:
         fields = self.config.fields

@@ -31,6 +31,8 @@ class OnnxForward:
     def __init__(self, graph: bytes | Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        # Idle threads sleep: spinning, they take the cores from whatever else runs, and from one another.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         source = graph if isinstance(graph, bytes) else str(graph)
         self.session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

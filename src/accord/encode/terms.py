@@ -56,7 +56,10 @@ class TermEncoder(Encoder):
         if not len(kept):
             raise CannotFit(f"no term is in {least} items", value=names[:10], remedy="Lower `min_df`.")
         self._name([names[number] for number in kept])
-        self.idf = smooth_idf(df[kept], n)
+        self.idf = self._rarity(df[kept], n)
+
+    def _rarity(self, df: Longs, n: int) -> Floats:
+        return smooth_idf(df, n)
 
     def _weigh(self, rows: Iterable[list[str]], sublinear: bool) -> csr_array:
         index = {term: number for number, term in enumerate(self.vocabulary)}
@@ -125,6 +128,11 @@ def document_frequency(counts: csr_array) -> Longs:
 def smooth_idf(df: NDArray[np.integer], n: int) -> Floats:
     """``log((1 + n) / (1 + df)) + 1``, as scikit-learn smooths it."""
     return (np.log((1 + n) / (1 + df)) + 1).astype(np.float32)
+
+
+def plain_idf(df: NDArray[np.integer], n: int) -> Floats:
+    """``log((1 + n) / df)``: what everything has weighs next to nothing, but never nothing."""
+    return np.log((1 + n) / df).astype(np.float32)
 
 
 def weighted(counts: csr_array, idf: Floats, sublinear: bool) -> csr_array:
