@@ -7,10 +7,9 @@ import json
 import sys
 from typing import Any
 
-import click
 import typer
 
-from accord.core.errors import AccordError
+from accord.core.errors import AccordError, InputError
 
 COMMANDS = ("import_data", "evaluate", "train", "recommend", "similar", "explain", "datasets", "presets")
 
@@ -30,15 +29,21 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with code 0, 1 (a failure) or 2 (bad input)."""
     try:
         code = app(arguments, standalone_mode=False)
-    except click.exceptions.Abort:
+    except typer.Abort:
         sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+    except typer.TyperException as error:  # a wrong option, a missing argument
+        if not error.format_message():  # no command was given: the help was printed instead
+            sys.exit(2)
+        _complain(InputError(error.format_message(), remedy="See accord --help."), as_json=_wants_json(arguments))
+        sys.exit(2)
     except AccordError as error:
-        _complain(error, as_json="--json" in (arguments or sys.argv))
+        _complain(error, as_json=_wants_json(arguments))
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wants_json(arguments: list[str] | None) -> bool:
+    return "--json" in (sys.argv if arguments is None else arguments)
 
 
 def _complain(error: AccordError, *, as_json: bool) -> None:

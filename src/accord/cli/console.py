@@ -15,7 +15,7 @@ from accord.core.run import Run
 T = TypeVar("T")
 
 errors = Console(stderr=True, highlight=False)
-output = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+output = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 class Bars:

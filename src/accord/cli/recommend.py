@@ -13,7 +13,9 @@ from accord.cli.options import Json, Quiet
 from accord.core.errors import InputError
 from accord.study.recommending import Request, recommend_batch
 
-HELP = """Write the best items of many users to a Parquet file: user_id, item_id, rank (from 1), score, and a column a source.
+HELP = """Write the best items of many users to a Parquet file.
+
+Columns: user_id, item_id, rank (from 1), score, and one a source.
 
 Unknown users get a sensible list. Items seen before are left out unless asked for.
 

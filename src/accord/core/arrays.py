@@ -16,7 +16,9 @@ Ints: TypeAlias = NDArray[np.int32]
 Longs: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 Names: TypeAlias = NDArray[np.object_]
-Matrix: TypeAlias = "Floats | csr_array"
+Sparse: TypeAlias = "csr_array[Any, tuple[int, int]]"
+"""A sparse matrix by rows."""
+Matrix: TypeAlias = "Floats | Sparse"
 """Item vectors: dense ``float32[n, dim]`` or sparse of the same shape."""
 
 

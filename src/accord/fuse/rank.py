@@ -54,4 +54,5 @@ def mean_ranks(scores: Floats) -> Floats:
     sizes = np.bincount(group.ravel(), minlength=scores.size)
     ranks = np.empty(scores.shape, np.float32)
     np.put_along_axis(ranks, order, (sums / np.maximum(sizes, 1))[group].astype(np.float32), axis=1)
-    return np.where(np.isnan(scores), np.nan, ranks)
+    ranks[np.isnan(scores)] = np.nan
+    return ranks

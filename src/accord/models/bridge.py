@@ -6,30 +6,26 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array, diags_array
 
-from accord.core.arrays import Floats, Longs
+from accord.core.arrays import Floats, Longs, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.run import Run
 from accord.models.content import nearest, unit_rows
-from accord.models.item_knn import co_occurrence
-from accord.models.linear import HistoryConfig, LinearItems
+from accord.models.item_knn import Neighbourhood, similarities
+from accord.models.linear import LinearItems
 
 
-class BridgeConfig(HistoryConfig):
+class BridgeConfig(Neighbourhood):
     """Content neighbours, and the collaborative rows they lend."""
 
     column: str = "tfidf"
     """The encoded item column."""
     centre: bool = False
     """Take the mean content vector away first."""
-    neighbours: int = Field(default=20, ge=1)
+    neighbours: int = Field(default=10, ge=1)
     """How many touched items each item borrows from."""
     power: float = Field(default=1.0, gt=0)
     """Cosines are raised to this power: the higher, the more the nearest neighbours count."""
-    k: int = Field(default=200, ge=1)
-    """Neighbours of each item in the collaborative matrix."""
-    shrink: float = Field(default=5.0, ge=0)
-    """Shrinkage of the collaborative similarities."""
     own: float = Field(default=5.0, gt=0)
     """An item with k events keeps ``k / (k + own)`` of its own rows and borrows the rest."""
 
@@ -44,14 +40,13 @@ class Bridge(LinearItems):
 
     Config = BridgeConfig
     evidence = "behaviour around like content"
-    weights: csr_array
 
     def _fit(self, data: Dataset, run: Run) -> None:
         counts = data.item_counts
         if not counts.any():
             raise CannotFit("there is no event to borrow from")
         vectors = unit_rows(data.vector(self.config.column), centre=self.config.centre)
-        own = co_occurrence(data.matrix, self.config.k, self.config.shrink)
+        own = similarities(data, self.config)
         lenders = nearest(
             vectors,
             vectors,
@@ -62,18 +57,19 @@ class Bridge(LinearItems):
         borrowed = own @ csr_array(_row_normalised(lenders, self.config.power).T)
         share = (counts / (counts + self.config.own)).astype(np.float32)
         scale = _calibration(own, borrowed, counts)
-        self.weights = csr_array(own @ diags_array(share) + borrowed @ diags_array((1 - share) * scale))
-        self.weights.setdiag(0)
-        self.weights.eliminate_zeros()
+        mixed = csr_array(own @ diags_array(share) + borrowed @ diags_array((1 - share) * scale))
+        mixed.setdiag(0)
+        mixed.eliminate_zeros()
+        self.weights = mixed
 
 
-def _row_normalised(cosines: csr_array, power: float) -> csr_array:
+def _row_normalised(cosines: Sparse, power: float) -> Sparse:
     powered = csr_array((cosines.data**power, cosines.indices, cosines.indptr), shape=cosines.shape)
     sums = np.asarray(powered.sum(axis=1))
     return csr_array(diags_array(1 / np.maximum(sums, 1e-9)) @ powered)
 
 
-def _calibration(own: csr_array, borrowed: csr_array, counts: Longs) -> np.float32:
+def _calibration(own: Sparse, borrowed: Sparse, counts: Longs) -> np.float32:
     """What borrowed columns must be multiplied with to be as long as the own ones, on items with about 5 events."""
     known = (counts >= 3) & (counts <= 8)
     mine, theirs = _column_norms(own)[known], _column_norms(borrowed)[known]
@@ -81,5 +77,5 @@ def _calibration(own: csr_array, borrowed: csr_array, counts: Longs) -> np.float
     return np.float32(np.median(mine[both] / theirs[both])) if both.any() else np.float32(1.0)
 
 
-def _column_norms(matrix: csr_array) -> Floats:
+def _column_norms(matrix: Sparse) -> Floats:
     return np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0))).astype(np.float32)

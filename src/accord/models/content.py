@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array, vstack
 
-from accord.core.arrays import Floats, Ints, Matrix
+from accord.core.arrays import Floats, Ints, Matrix, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.queries import Queries
@@ -58,7 +58,7 @@ class Content(LinearItems):
         profile = self._read(queries).matrix(self.n_items, self.config.tau) @ self.vectors
         scores = profile @ self.vectors.T
         dense = scores.toarray() if isinstance(scores, csr_array) else np.asarray(scores)
-        return dense / np.maximum(_norms(profile), 1e-9)[:, None]
+        return (dense / np.maximum(_norms(profile), 1e-9)[:, None]).astype(np.float32)
 
     def _row(self, item: int) -> Floats:
         if self.config.mode == "knn":
@@ -74,7 +74,7 @@ class Content(LinearItems):
         if self.config.mode == "knn":
             return parts
         profile = self._read(queries).matrix(self.n_items, self.config.tau) @ self.vectors
-        return parts / np.maximum(_norms(profile), 1e-9)[:, None, None]
+        return (parts / np.maximum(_norms(profile), 1e-9)[:, None, None]).astype(np.float32)
 
 
 def _norms(rows: Matrix) -> Floats:
@@ -97,15 +97,15 @@ def unit_rows(vectors: Matrix, *, centre: bool = False) -> Matrix:
     return np.where(some[:, None], unit, 0).astype(np.float32)
 
 
-def nearest(queries: Matrix, items: Matrix, k: int, *, exclude_self: bool, eligible: Ints | None = None) -> csr_array:
+def nearest(queries: Matrix, items: Matrix, k: int, *, exclude_self: bool, eligible: Ints | None = None) -> Sparse:
     """Sparse ``[len(queries), len(items)]``: cosines with the k nearest items of each row, in bounded blocks.
 
     ``eligible`` limits the neighbours to some item numbers; ``exclude_self`` says that row i of both is the same item.
     """
-    n, blocks = items.shape[0], list[csr_array]()
+    n, blocks = items.shape[0], list[Sparse]()
     for start in range(0, queries.shape[0], block_rows(n)):
         product = queries[start : start + block_rows(n)] @ items.T
-        block = product.toarray() if isinstance(product, csr_array) else product
+        block = product.toarray() if isinstance(product, csr_array) else np.asarray(product)
         if exclude_self:
             rows = np.arange(block.shape[0])
             block[rows, start + rows] = 0

@@ -38,7 +38,6 @@ class Ease(LinearItems):
     """
 
     Config = EaseConfig
-    weights: Floats
 
     def _fit(self, data: Dataset, run: Run) -> None:
         if data.n_items > self.config.max_items:

@@ -1,47 +1,91 @@
-"""Item-kNN: items that the same people touched."""
+"""Item-kNN: items that the same people touched, and, where there is an order, soon after one another."""
 
 from __future__ import annotations
+
+import math
+from typing import cast
 
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array, vstack
 
+from accord.core.arrays import Floats, Sparse
 from accord.core.dataset import Dataset
+from accord.core.history import History
 from accord.core.run import Run
 from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
 
+NEGLIGIBLE = 0.01
+"""Pairs that count less than this are not counted."""
+MOST_PAIRS = 60_000_000
+"""The most pairs that are counted (about 1 GB); a longer log gets a shorter reach."""
 
-class ItemKNNConfig(HistoryConfig):
-    """Neighbourhood."""
+
+class Neighbourhood(HistoryConfig):
+    """How alike two items are by behaviour."""
 
     k: int = Field(default=100, ge=1)
     """How many neighbours each item keeps."""
     shrink: float = Field(default=5.0, ge=0)
     """Added to the denominator, so that a similarity seen once or twice counts little."""
+    near: float = Field(default=math.inf, gt=0)
+    """A pair with ``g - 1`` events between counts ``exp(-(g - 1) / near)``; inf: all pairs of a history count alike.
+    Read only where the log has an order."""
+    back: float = Field(default=1.0, ge=0, le=1)
+    """What a pair counts against its order in time (with a finite ``near``): 1 = as much as along it."""
 
 
 class ItemKNN(LinearItems):
     """Shrunk cosine between the columns of the users x items matrix, the best k neighbours of each item kept.
 
-    ``sim(i, j) = x_i . x_j / (|x_i| |x_j| + shrink)`` (Sarwar et al., WWW 2001; shrinkage as in Bell and Koren, 2007).
+    ``sim(i, j) = c_ij / (|x_i| |x_j| + shrink)`` with ``c_ij = x_i . x_j`` (Sarwar et al., WWW 2001; shrinkage as in
+    Bell and Koren, 2007), or, with ``near``, the decayed count of i coming before j plus ``back`` times the reverse.
     """
 
-    Config = ItemKNNConfig
+    Config = Neighbourhood
 
     def _fit(self, data: Dataset, run: Run) -> None:
-        self.weights = co_occurrence(data.matrix, self.config.k, self.config.shrink)
+        self.weights = similarities(data, self.config)
 
 
-def co_occurrence(matrix: csr_array, k: int, shrink: float) -> csr_array:
-    """Sparse ``[n, n]``: column j holds the similarities of item j's best k neighbours. Works in bounded blocks."""
-    n = matrix.shape[1]
-    by_item = csr_array(matrix.T)
+def similarities(data: Dataset, config: Neighbourhood) -> Sparse:
+    """``float32[n, n]``: column j holds the similarities of item j's best k neighbours."""
+    n = data.n_items
+    matrix = data.matrix
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0))).astype(np.float32)
-    blocks: list[csr_array] = []
+    if math.isinf(config.near) or data.order == "none":
+        return _best(csr_array(matrix.T), matrix, norms, config)
+    ahead = _following(data.histories, n, config.near)
+    both = cast("Sparse", csr_array(ahead.T) + config.back * ahead)
+    return _best(both, None, norms, config)
+
+
+def _following(history: History, n_items: int, near: float) -> Sparse:
+    """``[n, n]``: decayed counts of item i coming before item j in the same history."""
+    reach = max(1, min(math.ceil(1 - near * math.log(NEGLIGIBLE)), MOST_PAIRS // max(1, len(history.items))))
+    rows = history.rows
+    total = csr_array((n_items, n_items), dtype=np.float32)
+    for gap in range(1, reach + 1):
+        same = rows[gap:] == rows[:-gap]
+        if not same.any():
+            break
+        counts = (history.weights[:-gap] * history.weights[gap:])[same] * np.float32(math.exp(-(gap - 1) / near))
+        pairs = (history.items[:-gap][same], history.items[gap:][same])
+        total = total + csr_array((counts, pairs), shape=(n_items, n_items))
+    return cast("Sparse", total)
+
+
+def _best(left: Sparse, right: Sparse | None, norms: Floats, config: Neighbourhood) -> Sparse:
+    """The best k normalised entries of each row of ``left @ right`` (or of ``left``), transposed; in bounded blocks."""
+    n = len(norms)
+    blocks: list[Sparse] = []
     for start in range(0, n, block_rows(n)):
-        rows = np.arange(start, min(start + block_rows(n), n))
-        block = (by_item[rows] @ matrix).toarray()
-        block /= norms[rows, None] * norms[None, :] + shrink + 1e-9
-        block[rows - start, rows] = 0
-        blocks.append(keep_largest(block, k))
-    return csr_array(vstack(blocks, format="csr").T) if blocks else csr_array((n, n), dtype=np.float32)
+        rows = left[start : start + block_rows(n)]
+        block = csr_array(rows if right is None else rows @ right)
+        at = np.repeat(np.arange(start, start + block.shape[0]), np.diff(block.indptr))
+        data = block.data / (norms[at] * norms[block.indices] + config.shrink + 1e-9)
+        data[at == block.indices] = 0
+        scaled = csr_array((data.astype(np.float32), block.indices, block.indptr), shape=block.shape)
+        blocks.append(keep_largest(scaled, config.k))
+    stacked = cast("Sparse", vstack(blocks, format="csr")) if blocks else csr_array((n, n), dtype=np.float32)
+    return cast("Sparse", csr_array(stacked.T))

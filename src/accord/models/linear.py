@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from accord.core.arrays import Floats, Ints
+from accord.core.arrays import Floats, Ints, Sparse
 from accord.core.config import Config
 from accord.core.history import History
 from accord.core.queries import CELLS, Queries
@@ -32,7 +33,7 @@ class LinearItems(Recommender):
 
     learned = ("weights",)
     read_late = frozenset({"tau", "last"})
-    weights: Floats | csr_array
+    weights: Floats | Sparse
 
     def _read(self, queries: Queries) -> History:
         return queries.history.last(self.config.last)
@@ -66,11 +67,29 @@ def block_rows(n_columns: int) -> int:
     return max(1, CELLS // max(1, n_columns))
 
 
-def keep_largest(block: Floats, k: int) -> csr_array:
-    """The ``k`` largest positive entries of each row of a dense block, as a sparse matrix."""
-    n = block.shape[1]
+SPARSE = 0.05
+"""Blocks with a smaller share of entries are searched entry by entry."""
+
+
+def keep_largest(block: Floats | Sparse, k: int) -> Sparse:
+    """The ``k`` largest positive entries of each row, as a sparse matrix."""
+    n_rows, n = cast("tuple[int, int]", block.shape)
+    if isinstance(block, csr_array):
+        if block.nnz < SPARSE * n_rows * n:
+            return _largest_entries(block, k)
+        block = cast("Floats", block.toarray())
     k = min(k, n)
     picked = np.argpartition(block, n - k, axis=1)[:, n - k :]
     values = np.take_along_axis(block, picked, axis=1)
     rows, places = np.nonzero(values > 0)
-    return csr_array((values[rows, places], (rows, picked[rows, places])), shape=block.shape, dtype=np.float32)
+    entries = (values[rows, places].astype(np.float32), (rows, picked[rows, places]))
+    return csr_array(entries, shape=(n_rows, n))
+
+
+def _largest_entries(block: Sparse, k: int) -> Sparse:
+    rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
+    order = np.lexsort((-block.data, rows))
+    rank = np.arange(len(order)) - np.repeat(block.indptr[:-1], np.diff(block.indptr))
+    kept = order[(rank < k) & (block.data[order] > 0)]
+    entries = (block.data[kept].astype(np.float32), (rows[kept], block.indices[kept]))
+    return csr_array(entries, shape=block.shape)
