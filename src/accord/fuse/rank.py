@@ -33,13 +33,15 @@ class Rank(Fuser):
     def contributions(self, slate: Slate) -> Floats:
         """``float32[B, K, S]``: the points each source gives, divided by the number of sources."""
         parts = [self._points(mean_ranks(slate.column(name))) for name in self.config.sources]
-        return np.stack(parts, axis=2).astype(np.float32) / len(parts)
+        return (np.stack(parts, axis=2) / len(parts)).astype(np.float32)
 
     def _points(self, ranks: Floats) -> Floats:
         if self.config.method == "rrf":
-            return np.nan_to_num(1 / (self.config.k0 + ranks))
-        known = np.maximum((~np.isnan(ranks)).sum(axis=1, keepdims=True), 1)
-        return np.nan_to_num(1 - (ranks - 1) / known.astype(np.float32))
+            points = 1 / (self.config.k0 + ranks)
+        else:
+            known = np.maximum((~np.isnan(ranks)).sum(axis=1, keepdims=True), 1)
+            points = 1 - (ranks - 1) / known
+        return np.nan_to_num(points).astype(np.float32)
 
 
 def mean_ranks(scores: Floats) -> Floats:

@@ -19,17 +19,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from accord import __version__
+from accord.core import catalog
 from accord.core import columns as c
 from accord.core.dataset import Dataset
 from accord.core.errors import ArtefactError
 from accord.core.part import Part
 from accord.core.state import file_digest, load_state, save_state
+from accord.core.tables import read_table, write_table
 from accord.pipeline.pipeline import FALLBACK, Pipeline
-from accord.pipeline.spec import PipelineSpec, Values, make, spec_of
+from accord.pipeline.spec import PipelineSpec, Search, Values, make, spec_of
 
 FORMAT = 1
 CARD = "card.json"
@@ -41,10 +40,28 @@ def save(pipeline: Pipeline, folder: Path, facts: dict[str, Any]) -> None:
     The folder appears complete or not at all: it is written beside its place and moved there at the end. An earlier
     artefact of the same name is replaced; anything else there is refused.
     """
-    if folder.exists() and not (folder / CARD).exists() and any(folder.iterdir()):
-        raise ArtefactError("the folder holds something else", place=str(folder), remedy="Choose another --out.")
+    folder = folder.resolve()
+    check_place(folder)
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        _fill(fresh, pipeline, facts)
+        _swap(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def check_place(folder: Path) -> None:
+    """Raises ``ArtefactError`` where something other than an artefact or an empty folder lies at this place."""
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not empty and not (folder / "pipeline.toml").is_file():
+        raise ArtefactError("something else lies there", place=str(folder), remedy="Choose another --out.")
+    if not empty:
+        read_card(folder)
+
+
+def _fill(fresh: Path, pipeline: Pipeline, facts: dict[str, Any]) -> None:
+    """Write everything, the card last."""
     (fresh / "parts").mkdir(parents=True)
     _write(pipeline, fresh)
     card = {
@@ -56,9 +73,15 @@ def save(pipeline: Pipeline, folder: Path, facts: dict[str, Any]) -> None:
         "files": {str(path.relative_to(fresh)): file_digest(path) for path in _files(fresh)},
     }
     (fresh / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put the new folder in the place of the old one, which is deleted only afterwards."""
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     if folder.exists():
-        shutil.rmtree(folder)
+        folder.rename(old)
     fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def load(folder: Path) -> Pipeline:
@@ -67,9 +90,9 @@ def load(folder: Path) -> Pipeline:
     _verify(folder, card)
     spec = spec_of((folder / "pipeline.toml").read_text(encoding="utf-8"), str(folder / "pipeline.toml"))
     data = Dataset(
-        events=pq.read_table(folder / "histories.parquet"),
-        items=pq.read_table(folder / "vocab.parquet"),
-        users=pq.read_table(folder / "users.parquet"),
+        events=read_table(folder / "histories.parquet"),
+        items=read_table(folder / "vocab.parquet"),
+        users=read_table(folder / "users.parquet"),
         order=card["order"],
     )
     sources = {name: _part(folder, "sources", name, values) for name, values in spec.sources.items()}
@@ -84,7 +107,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     path = folder / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ArtefactError(
             "not a trained pipeline (no card.json)",
             place=str(folder),
@@ -92,7 +115,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         ) from None
     except ValueError:
         raise ArtefactError("damaged", place=str(path), remedy="Train again.") from None
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
+    if not isinstance(card, dict) or card.get("format") != FORMAT or card.get("order") not in ("time", "row", "none"):
         raise ArtefactError(
             "written by another version of Accord",
             place=str(path),
@@ -104,29 +127,20 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 def resolved(pipeline: Pipeline) -> PipelineSpec:
     """The specification with everything that was chosen: hyper-parameters, sources, the fusion."""
-    return PipelineSpec(
-        name=pipeline.spec.name,
-        description=pipeline.spec.description,
-        depth=pipeline.spec.depth,
-        encoders={name: pipeline.spec.encoders[name] for name in pipeline.encoders},
-        sources={name: _values(pipeline.spec.sources[name], part) for name, part in pipeline.sources.items()},
-        fusers=[_fuser_values(pipeline)],
+    return pipeline.spec.model_copy(
+        update={
+            "encoders": {name: _values("encoders", part) for name, part in pipeline.encoders.items()},
+            "sources": {name: _values("sources", part) for name, part in pipeline.sources.items()},
+            "fusers": [_values("fusers", pipeline.fuser)],
+            "search": Search(),
+        }
     )
 
 
-def _values(given: Values, part: Part) -> Values:
-    return {"kind": given["kind"], **part.config.model_dump(mode="python", exclude_defaults=True)}
-
-
-def _fuser_values(pipeline: Pipeline) -> Values:
-    kind = next(
-        iter(
-            values["kind"]
-            for values in [*pipeline.spec.fusers, {"kind": "weighted"}]
-            if type(make("fusers", values, "fusers", sources=("x",))) is type(pipeline.fuser)
-        )
-    )
-    return {"kind": kind, **pipeline.fuser.config.model_dump(mode="python", exclude_defaults=True)}
+def _values(role: catalog.Role, part: Part) -> Values:
+    """The table of a part: its kind and every value that is not the default."""
+    kind = catalog.name_of(role, type(part))
+    return {"kind": kind, **part.config.model_dump(mode="python", exclude_defaults=True)}
 
 
 def _write(pipeline: Pipeline, folder: Path) -> None:
@@ -135,9 +149,9 @@ def _write(pipeline: Pipeline, folder: Path) -> None:
     kept = [
         name for name in (c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME) if name in pipeline.data.events.column_names
     ]
-    _parquet(pipeline.data.events.select(kept), folder / "histories.parquet")
-    _parquet(pipeline.data.items, folder / "vocab.parquet")
-    _parquet(pipeline.data.users, folder / "users.parquet")
+    write_table(pipeline.data.events.select(kept), folder / "histories.parquet")
+    write_table(pipeline.data.items, folder / "vocab.parquet")
+    write_table(pipeline.data.users, folder / "users.parquet")
     parts: dict[str, Part] = {**pipeline.sources, FALLBACK: pipeline.fallback}
     for name, part in parts.items():
         save_state(_path(folder, "sources", name), part.state())
@@ -154,12 +168,8 @@ def _path(folder: Path, role: str, name: str) -> Path:
     return folder / "parts" / f"{role}-{name}.safetensors"
 
 
-def _parquet(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path)
-
-
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CARD)
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CARD)
 
 
 def _verify(folder: Path, card: dict[str, Any]) -> None:

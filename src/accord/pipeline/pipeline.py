@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from accord.core.arrays import Doubles, Ints, Longs, Ragged
+from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Ragged
 from accord.core.columns import SCORE
 from accord.core.dataset import Dataset
+from accord.core.errors import InputError
 from accord.core.queries import Queries
-from accord.core.roles import Encoder, Explains, Recommender
+from accord.core.roles import Encoder, Explains, Recommender, Scored
 from accord.core.slate import EMPTY, Slate
-from accord.fuse.base import EVENTS, Fuser, Panel
+from accord.core.topk import top_k
+from accord.fuse.base import Fuser, Panel
 from accord.pipeline.sources import Sources, best_of, gather, score_all
 from accord.pipeline.spec import PipelineSpec
 
@@ -61,29 +63,39 @@ class Pipeline:
         return {name: Slate.stacked(slates) for name, slates in parts.items()}
 
     def _fused(self, queries: Queries, n: int) -> tuple[Slate, dict[str, Slate]]:
-        depth = max(n, self.spec.depth)
+        scored, offers = self._offers(queries, max(n, self.spec.depth), n)
+        slate = gather(scored, offers, self.events)
+        slate = self._answering(slate, self.fuser(queries, slate))
+        return slate.ranked(n=n), {name: offers[name] for name in self.sources}
+
+    def _offers(self, queries: Queries, depth: int, n: int) -> tuple[dict[str, Scored], dict[str, Slate]]:
+        """Every source's scores and best ``depth`` items, and the fallback's best ``n``."""
         scored = score_all({**self.sources, FALLBACK: self.fallback}, queries)
         offers = best_of({name: scored[name] for name in self.sources}, depth)
-        slate = gather(scored, {**offers, FALLBACK: scored[FALLBACK].offer(n)}, self.events)
-        slate = self._answering(queries, self.fuser(queries, slate))
-        return slate.ranked(n=n), offers
+        facts = {f"{name}.spread": part.facts["spread"] for name, part in scored.items()}
+        return scored, {**offers, FALLBACK: _last_resort(scored[FALLBACK], self._silent(facts), n)}
 
-    def _answering(self, queries: Queries, slate: Slate) -> Slate:
-        """Popularity as the score of queries on which no fused source has an opinion."""
-        known = [slate.facts[f"{name}.spread"] > 0 for name in self.fuser.config.sources]
-        silent = ~np.any(known, axis=0)
-        score = np.where(silent[:, None], slate.column(FALLBACK), slate.column(SCORE))
-        return slate.with_column(SCORE, score.astype(np.float32))
+    def _silent(self, facts: Mapping[str, Doubles]) -> Bools:
+        """``bool[B]``: queries on which no fused source has an opinion."""
+        return ~np.any([facts[f"{name}.spread"] > 0 for name in self.fuser.config.sources], axis=0)
+
+    def _answering(self, gathered: Slate, fused: Slate) -> Slate:
+        """Popularity as the score of queries on which no fused source has an opinion; 0 where even it has none."""
+        silent = self._silent(gathered.facts)[:, None] & gathered.filled
+        popularity = np.nan_to_num(gathered.column(FALLBACK))
+        return fused.with_column(SCORE, np.where(silent, popularity, fused.column(SCORE)).astype(np.float32))
 
     def similar(self, items: Ints, n: int) -> Slate:
         """What would be shown to somebody who had just the one item: only sources that read the history speak."""
-        personal = {name for name, source in self.sources.items() if isinstance(source, Explains)}
+        personal = [name for name, source in self.sources.items() if isinstance(source, Explains)]
+        if not personal:
+            raise InputError("no source of this pipeline reads a history", value=list(self.sources))
         parts: list[Slate] = []
         for chunk in Queries.of([[int(item)] for item in items]).chunks(self.data.n_items):
             scored = score_all(self.sources, chunk)
             offers = best_of({name: scored[name] for name in personal}, max(n, self.spec.depth))
             slate = gather(scored, offers, self.events)
-            for name in set(self.sources) - personal:
+            for name in self.sources.keys() - set(personal):
                 slate = slate.with_column(name, np.full(slate.items.shape, np.nan, np.float32))
             parts.append(self.fuser(chunk, slate).ranked(n=n))
         return Slate.stacked(parts)
@@ -98,17 +110,24 @@ class Pipeline:
 
     def score(self, queries: Queries, items: Ints) -> Slate:
         """Slates of exactly the given items (``int32[B, K]``), with all columns, in the given order."""
-        parts: list[Slate] = []
-        start = 0
+        return self.scored_parts(queries, items)[0]
+
+    def scored_parts(self, queries: Queries, items: Ints) -> tuple[Slate, Floats]:
+        """As ``score``, and ``float32[B, K, S]``: what each fused source adds to the score of each item.
+
+        The items are scored among all that the sources offer, as a list is, so that ranks mean the same.
+        """
+        slates, parts, start = list[Slate](), list[Floats](), 0
+        depth = max(items.shape[1], self.spec.depth)
         for chunk in queries.chunks(self.data.n_items):
-            scored = score_all({**self.sources, FALLBACK: self.fallback}, chunk)
             asked = Slate(items[start : start + len(chunk)])
-            columns = {name: part.at(asked.items) for name, part in scored.items()}
-            columns[EVENTS] = self.events[np.maximum(asked.items, 0)].astype(np.float32)
-            facts = {f"{name}.{fact}": v for name, part in scored.items() for fact, v in part.facts.items()}
-            parts.append(self._answering(chunk, self.fuser(chunk, Slate(asked.items, columns, facts))))
+            scored, offers = self._offers(chunk, depth, depth)
+            slate = gather(scored, {**offers, "asked": asked}, self.events)
+            places = _places(asked.items, slate.items, self.data.n_items)
+            slates.append(_just(asked, self._answering(slate, self.fuser(chunk, slate)).take(places)))
+            parts.append(np.take_along_axis(self.fuser.contributions(slate), places[:, :, None], axis=1))
             start += len(chunk)
-        return Slate.stacked(parts)
+        return Slate.stacked(slates), np.concatenate(parts)
 
 
 def panel(sources: Sources, queries: Queries, truth: Ragged, events: Longs, depth: int) -> Panel:
@@ -125,6 +144,28 @@ def _panel_chunks(
         rows = np.arange(start, start + len(chunk))
         yield gather(scored, best_of(scored, depth), events), truth.take(rows)
         start += len(chunk)
+
+
+def _last_resort(popular: Scored, silent: Bools, n: int) -> Slate:
+    """The most popular items for the silent queries, at random where popularity says nothing; nothing for others."""
+    items = np.full((len(silent), min(n, popular.scores.shape[1])), EMPTY, np.int32)
+    items[silent] = top_k(popular.scores[silent], n, popular.tie_keys[silent])[0]
+    return Slate(items)
+
+
+def _places(asked: Ints, gathered: Ints, n_items: int) -> Longs:
+    """``int64[B, K]``: where each asked item lies in the rows of ``gathered``, which ascend; 0 for empty places."""
+    starts = np.arange(len(gathered))[:, None] * (n_items + 1)
+    ascending = starts + np.where(gathered == EMPTY, n_items, gathered)
+    found = np.searchsorted(ascending.ravel(), (starts + np.maximum(asked, 0)).ravel()).reshape(asked.shape)
+    places = found - np.arange(len(gathered))[:, None] * gathered.shape[1]
+    return np.where(asked == EMPTY, 0, places)
+
+
+def _just(asked: Slate, taken: Slate) -> Slate:
+    """The columns of the asked items, NaN at empty places."""
+    columns = {name: np.where(asked.filled, values, np.nan) for name, values in taken.columns.items()}
+    return Slate(asked.items, columns, taken.facts)
 
 
 def _eligible(slate: Slate) -> dict[str, Doubles]:

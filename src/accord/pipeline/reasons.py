@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from accord.core import columns as c
-from accord.core.arrays import Floats, Ints
+from accord.core.arrays import Floats
 from accord.core.queries import Queries
 from accord.core.roles import Explains
 from accord.core.slate import EMPTY, Slate
@@ -34,8 +34,7 @@ def explain(pipeline: Pipeline, queries: Queries, slate: Slate, most: int = 3) -
 
     Meant for a few queries at a time: memory is B x K x H for histories of H events.
     """
-    scored = pipeline.score(queries, slate.items)
-    parts = pipeline.fuser.contributions(scored)
+    scored, parts = pipeline.scored_parts(queries, slate.items)
     credit = _credit(pipeline, queries, scored, parts)
     values = list_values(pipeline.data.items)
     return [
@@ -98,16 +97,24 @@ def list_values(items: pa.Table) -> list[set[str]]:
 
 def sentence(reason: Reason, titles: list[str], kinds: dict[str, str]) -> str:
     """A reason in words that say no more than the numbers. ``kinds``: what each source looks at."""
-    if not reason.sources:
-        return "Popular with everybody; nothing is known of this person yet."
     adding = {name: value for name, value in reason.sources.items() if value > 0}
+    if not reason.because and all(kinds[name] == "popularity" for name in adding):
+        return "Popular with everybody."
     total = sum(adding.values()) or 1.0
     strong = sorted(adding, key=lambda name: -adding[name])[:2]
-    told = " and ".join(f"{kinds.get(name, name)} ({adding[name] / total:.0%})" for name in strong)
+    told = " and ".join(f"{kinds[name]} ({name} {adding[name] / total:.0%})" for name in strong)
     because = " and ".join(f"“{titles[item]}”" for item, _ in reason.because[:2])
-    text = f"Because of {because}" if because else "Chosen"
-    text += f", by {told}" if told else ""
-    return text + (f"; shares {', '.join(reason.shared[:3])}." if reason.shared else ".")
+    parts = [f"Because of {because}" if because else "Chosen", *([f"by {told}"] if told else [])]
+    return ", ".join(parts) + (f"; shares {_grouped(reason.shared)}." if reason.shared else ".")
+
+
+def _grouped(shared: list[str], most: int = 3) -> str:
+    """``genres: Comedy``, ``genres: War`` -> ``genres Comedy, War``."""
+    columns: dict[str, list[str]] = {}
+    for entry in shared[:most]:
+        name, _, value = entry.partition(": ")
+        columns.setdefault(name, []).append(value)
+    return "; ".join(f"{name} {', '.join(values)}" for name, values in columns.items())
 
 
 def titles_of(items: pa.Table) -> list[str]:
@@ -119,9 +126,4 @@ def titles_of(items: pa.Table) -> list[str]:
 
 def evidence(pipeline: Pipeline) -> dict[str, str]:
     """What each source looks at, in words."""
-    return {name: f"{source.evidence} [{name}]" for name, source in pipeline.sources.items()}
-
-
-def histories(queries: Queries) -> list[Ints]:
-    """The items of each history, newest first."""
-    return [row[::-1] for row in queries.history.ragged]
+    return {name: source.evidence for name, source in pipeline.sources.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,10 +51,15 @@ def _best_value(
     values = [judge.value(name, candidate) for _, candidate in candidates]
     best = int(np.argmax(values))
     records = [
-        {"source": name, "parameter": parameter, "value": option, "ndcg@10": value, "chosen": place == best}
+        {"source": name, "parameter": parameter, "value": _told(option), "ndcg@10": value, "chosen": place == best}
         for place, ((option, _), value) in enumerate(zip(candidates, values, strict=True))
     ]
     return candidates[best][1], records
+
+
+def _told(value: Any) -> Any:
+    """The value as reports write it: JSON has no infinity."""
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 class _Judge:

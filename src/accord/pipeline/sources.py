@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from accord.core.arrays import Ints, Longs
-from accord.core.columns import SCORE
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.queries import Queries
@@ -32,11 +31,6 @@ def fit_sources(
         except CannotFit as reason:
             skipped[name] = str(reason)
     return fitted, skipped
-
-
-def chunks(queries: Queries, n_items: int) -> Iterator[Queries]:
-    """Parts of a batch whose dense scores stay within the memory bound."""
-    return queries.chunks(n_items)
 
 
 def score_all(sources: Mapping[str, Recommender], queries: Queries) -> dict[str, Scored]:
@@ -75,8 +69,3 @@ def union(lists: list[Ints]) -> Ints:
 def best_of(scored: Mapping[str, Scored], depth: int) -> dict[str, Slate]:
     """Each source's own best items."""
     return {name: part.offer(depth) for name, part in scored.items()}
-
-
-def as_score(slate: Slate, name: str) -> Slate:
-    """The slate with one source's column as its score."""
-    return slate.with_column(SCORE, slate.column(name))

@@ -83,6 +83,8 @@ def read_spec(path: Path) -> PipelineSpec:
         return spec_of(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise InputError("no such file", place="--config", value=str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"not a text file ({error})", place="--config", value=str(path)) from None
 
 
 def spec_of(text: str, place: str) -> PipelineSpec:
@@ -106,8 +108,8 @@ def check(spec: PipelineSpec, place: str) -> None:
         make("fusers", {"sources": tuple(spec.sources)} | values, f"{place}: fusers[{number}]")
     for key, options in spec.search.values.items():
         source, _, parameter = key.partition(".")
-        if source not in spec.sources:
-            raise InputError("no such source", place=f"{place}: search.values", value=key)
+        if source not in spec.sources or parameter == "kind":
+            raise InputError("not source.parameter of a source above", place=f"{place}: search.values", value=key)
         for option in options:
             make("sources", spec.sources[source] | {parameter: option}, f"{place}: search.values.{key}")
 

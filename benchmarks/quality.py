@@ -1,0 +1,187 @@
+"""Quality on the open sets: import, evaluate, and one result table a case.
+
+    python benchmarks/quality.py --data FOLDER [--only NAME ...] [--work FOLDER]
+
+``--data`` holds the sets as published (see README.md beside this file). Every case runs the public commands in a process
+of its own, so that time and peak memory are those a user sees. Tables go to ``benchmarks/results``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ACCORD = str(Path(sys.executable).with_name("accord"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One table: which set, how it is imported and evaluated."""
+
+    name: str
+    title: str
+    data: str
+    events: str = "events.csv.gz"
+    options: tuple[str, ...] = ()
+    """Options of ``accord evaluate``; ``{data}`` stands for the set's folder."""
+    order: str = "auto"
+    gates: dict[str, float] = field(default_factory=dict[str, float])
+    """What the fused list must reach, by ``test: metric``."""
+
+
+CASES = (
+    Case(
+        "beauty-papers",
+        "amazon-beauty, leave-last-out, fitted without the validation events",
+        "amazon-beauty",
+        options=("--no-refit",),
+        gates={"test: recall@10": 0.108, "test: ndcg@10": 0.063},
+    ),
+    Case("beauty", "amazon-beauty, leave-last-out, refitted with the validation events", "amazon-beauty"),
+    Case(
+        "beauty-cold",
+        "amazon-beauty, a tenth of the items cold",
+        "amazon-beauty",
+        options=("--cold-items", "{data}/cold_items.txt.gz"),
+        gates={"cold among cold: recall@20": 0.30},
+    ),
+    Case("ml-100k", "ml-100k, leave-last-out", "ml-100k"),
+    Case(
+        "ml-100k-temporal",
+        "ml-100k, temporal, five rolling cuts",
+        "ml-100k",
+        options=("--split", "temporal", "--cuts", "5"),
+    ),
+    Case(
+        "ml-1m-cold",
+        "ml-1m-cold, official split, test items never met in training",
+        "ml-1m-cold",
+        events="train.csv.gz",
+        order="none",
+        options=(
+            "--no-refit",
+            "--train",
+            "{data}/train.csv.gz",
+            "--valid",
+            "{data}/cold_vali.csv.gz",
+            "--test",
+            "{data}/cold_test.csv.gz",
+        ),
+        gates={"cold among cold: ndcg@20": 0.22},
+    ),
+)
+
+
+def main() -> None:
+    """Run the cases asked for and write their tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the published sets")
+    parser.add_argument("--work", type=Path, default=Path("runs/benchmarks"), help="where datasets and reports go")
+    parser.add_argument("--only", nargs="*", choices=[case.name for case in CASES], help="cases to run")
+    parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--cold-cache", action="store_true", help="encode everything anew, as on a fresh machine")
+    arguments = parser.parse_args()
+    for case in CASES:
+        if not arguments.only or case.name in arguments.only:
+            run_case(case, arguments)
+
+
+def run_case(case: Case, arguments: argparse.Namespace) -> None:
+    """Import, evaluate in a process of its own, write the table."""
+    source, work = arguments.data / case.data, arguments.work
+    dataset, out = work / "data" / f"{case.data}-{case.order}", work / case.name
+    if not dataset.exists():
+        command = [ACCORD, "import", "--events", str(source / case.events), "--items", str(source / "items.jsonl.gz")]
+        subprocess.run([*command, "--order", case.order, "--out", str(dataset), "--quiet"], check=True)
+    options = [option.format(data=source) for option in case.options]
+    cache = work / "cache"
+    if arguments.cold_cache:
+        shutil.rmtree(cache, ignore_errors=True)
+    command = [ACCORD, "evaluate", str(dataset), "--preset", arguments.preset, *options, "--out", str(out)]
+    seconds, mib = timed([*command, "--quiet"], cache)
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    text = table(case, metrics, seconds, mib, " ".join(["accord", *command[1:]]).replace(str(arguments.data), "DATA"))
+    (HERE / "results").mkdir(exist_ok=True)
+    (HERE / "results" / f"{case.name}.md").write_text(text, encoding="utf-8")
+    print(text, flush=True)
+
+
+def timed(command: list[str], cache: Path) -> tuple[float, float]:
+    """Wall seconds and peak MiB of a command."""
+    import os
+    import resource
+
+    began = time.perf_counter()
+    subprocess.run(command, check=True, env={**os.environ, "ACCORD_CACHE": str(cache.resolve())})
+    return time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def table(case: Case, metrics: dict, seconds: float, mib: float, command: str) -> str:
+    """The result as Markdown."""
+    lines = [f"# {case.title}", ""]
+    for name, test in metrics["tests"].items():
+        shown = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
+        lines += [
+            f"## {name}: {test['n_queries']:,} queries",
+            "",
+            f"| system | {' | '.join(shown)} |",
+            "|---|" + "---:|" * len(shown),
+        ]
+        for system, row in test["systems"].items():
+            cells = [f"{row[m]['value']:.4f} ± {row[m]['se']:.4f}" for m in shown]
+            label = f"**{system}**" if system == "fused" else system
+            lines.append(f"| {label} | {' | '.join(cells)} |")
+        lines += [
+            "",
+            "Fused less each system (paired bootstrap over queries, 95 %, Holm over the table):",
+            "",
+            "| against | metric | difference | interval | Holm p |",
+            "|---|---|---:|---|---:|",
+        ]
+        lines += [
+            f"| {row['b']} | {row['metric']} | {row['difference']:+.4f} | {row['low']:+.4f} to {row['high']:+.4f} "
+            f"| {row['p_holm']:.4f} |"
+            for row in test["comparisons"]
+        ]
+        lines.append("")
+    lines += [
+        f"Gate: {place} >= {gate}: {'met' if _reached(metrics, place) >= gate else 'NOT MET'} "
+        f"({_reached(metrics, place):.4f})."
+        for place, gate in case.gates.items()
+    ]
+    weights = metrics["fusion"].get("weights", {})
+    lines += ["", "## How", ""]
+    lines += [
+        f"- weights, {kind} items: " + ", ".join(f"{n} {w:.2f}" for n, w in row.items())
+        for kind, row in weights.items()
+    ]
+    lines += [f"- dropped {entry['source']}: {entry['reason']}" for entry in metrics["fusion"]["dropped"]]
+    lines += [f"- skipped {entry['part']}: {entry['reason']}" for entry in metrics["skipped"]]
+    lines += [f"- {note}" for note in metrics["split"]["notes"]]
+    versions = ", ".join(f"{name} {number}" for name, number in metrics["versions"].items())
+    machine = metrics["machine"]
+    lines += [
+        f"- `{command}`, seed {metrics['seed']}, configuration {metrics['config_digest']}",
+        f"- {datetime.now(UTC):%Y-%m-%d}; {seconds:.0f} s wall, peak {mib / 1024:.2f} GiB, on {machine['cores']} cores "
+        f"({machine['processor']}); reading {metrics['readings']} of this test on this dataset",
+        f"- {versions}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _reached(metrics: dict, place: str) -> float:
+    test, _, metric = place.rpartition(": ")
+    return metrics["tests"][test]["systems"]["fused"][metric]["value"]
+
+
+if __name__ == "__main__":
+    main()
