@@ -20,18 +20,33 @@ def names(role: Role) -> list[str]:
     return sorted(_registered(role))
 
 
-def find(role: Role, name: str) -> type[Any]:
-    """The class registered under a name. Raises ``InputError`` naming what there is, or what to install."""
+def find(role: Role, name: str, place: str | None = None) -> type[Any]:
+    """The class registered under a name. Raises ``InputError`` naming what there is, or what to install.
+
+    ``place``: where the name stands, for the error.
+    """
     registered = _registered(role)
     if name not in registered:
-        raise InputError(f"no such kind among the {role}", value=name, remedy=f"There are: {', '.join(names(role))}.")
+        raise InputError(
+            f"no such kind among the {role}", place=place, value=name, remedy=f"There are: {', '.join(names(role))}."
+        )
     try:
         return registered[name].load()
     except ModuleNotFoundError as missing:
         raise InputError(
             f"{name!r} needs the package {missing.name!r}",
+            place=place,
             remedy="Install the extras: pip install 'accord[all]'.",
         ) from None
+
+
+def name_of(role: Role, kind: type[Any]) -> str:
+    """The name under which a class is registered. Raises ``InputError`` where it is not."""
+    place = f"{kind.__module__}:{kind.__qualname__}"
+    for name, point in _registered(role).items():
+        if point.value == place:
+            return name
+    raise InputError(f"the class is not registered among the {role}", value=place)
 
 
 @cache

@@ -69,6 +69,7 @@ def _fill(fresh: Path, pipeline: Pipeline, facts: dict[str, Any]) -> None:
         "accord": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config_digest": pipeline.spec.digest,
+        "order": pipeline.data.order,
         **facts,
         "files": {str(path.relative_to(fresh)): file_digest(path) for path in _files(fresh)},
     }

@@ -34,6 +34,8 @@ from accord.pipeline.sources import Sources, fit_sources
 from accord.pipeline.spec import PipelineSpec, make
 
 ENOUGH = 50
+"""Validation is cut anew, and cold weights are left out, where there are fewer queries than this."""
+FEWEST = 10
 """The fewest validation queries that anything is chosen on."""
 COLD_QUERIES = 4_000
 """The most queries that the weights of cold items are learned on."""
@@ -59,19 +61,25 @@ class Learned:
 def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, keep_all: bool = False) -> Learned:
     """Learn a pipeline from a split; ``refit=False`` leaves the validation events out of the final fit, as papers do.
 
-    With ``keep_all`` the dropped sources are fitted too, so that a report can show them. Raises ``InputError`` where
-    no source applies to the data.
+    With ``keep_all`` the dropped sources are fitted too, so that a report can show them. Where hardly anything can be
+    held back nothing is chosen: all sources count alike, and ``skipped`` says so. Raises ``InputError`` where no source
+    applies to the data.
     """
     work = _Work(spec, with_warm_validation(split, run), run)
     sources = work.fit(work.split.train, "without validation")
     if not sources:
         raise InputError("no source applies to this data", value=work.skipped)
-    configs, tuned = tune(spec.search, sources, work.split, run)
-    sources = {name: sources[name] if name not in configs else configs[name] for name in sources}
-    choice = work.choose(sources)
-    fuser = work.with_cold_weights(choice, sources)
-    final = work.refit(sources, split, again=refit)
+    tuned: list[dict[str, Any]] = []
+    if len(work.split.valid) < FEWEST:
+        choice = work.unchosen(sources)
+        fuser = choice.fuser
+    else:
+        sources, tuned = tune(spec.search, sources, work.split, run)
+        choice = work.choose(sources)
+        fuser = work.with_cold_weights(choice, sources)
     used = set(fuser.config.sources)
+    wanted = {name: source for name, source in sources.items() if keep_all or name in used}
+    final = work.refit(wanted, split, again=refit)
     dropped = {name: reason for name, reason in choice.dropped.items() if name not in used}
     pipeline = replace(final, sources={n: s for n, s in final.sources.items() if n in used}, fuser=fuser)
     alone = {n: s for n, s in final.sources.items() if n not in used} if keep_all else {}
@@ -131,6 +139,13 @@ class _Work:
                 )  # what was chosen is fixed; the weights use both halves
         return choice
 
+    def unchosen(self, sources: Sources) -> Choice:
+        """Equal weights of all sources, where there is too little validation to choose on."""
+        self.skipped["choosing"] = (
+            f"{len(self.split.valid)} held-back queries are fewer than the {FEWEST} needed; all sources count alike"
+        )
+        return Choice(Weighted(sources=tuple(sources)), list(sources))
+
     def with_cold_weights(self, choice: Choice, sources: Sources) -> Any:
         """The chosen fuser, with weights of their own for items without events where those can be learned."""
         fuser = choice.fuser
@@ -148,11 +163,11 @@ class _Work:
 
     def refit(self, sources: Sources, split: Split, *, again: bool) -> Pipeline:
         """The pipeline over all that may be learned from; without ``again`` over the training part alone."""
-        data = self.split.train
-        if again:
-            data = self._encoded_like(split.refit)
-            sources = self.fit_like(sources, data, "refit")
         kept = split.refit if again else split.train
+        data = self.split.train
+        if kept.n_events != data.n_events:  # also where validation had to be cut from the training part
+            data = self._encoded_like(kept)
+            sources = self.fit_like(sources, data, "refit")
         fallback = make("sources", {"kind": "popular"}, FALLBACK).fit(kept, self.run)
         known = replace(kept, items=data.items, vectors=data.vectors)
         return Pipeline(self.spec, known, sources, Weighted(sources=tuple(sources)), fallback, self.encoders)

@@ -99,7 +99,8 @@ def sentence(reason: Reason, titles: list[str], kinds: dict[str, str]) -> str:
     """A reason in words that say no more than the numbers. ``kinds``: what each source looks at."""
     adding = {name: value for name, value in reason.sources.items() if value > 0}
     if not reason.because and all(kinds[name] == "popularity" for name in adding):
-        return "Popular with everybody."
+        popular = adding or (not reason.sources and reason.score > 0)
+        return "Popular with everybody." if popular else "Nothing speaks for it."
     total = sum(adding.values()) or 1.0
     strong = sorted(adding, key=lambda name: -adding[name])[:2]
     told = " and ".join(f"{kinds[name]} ({name} {adding[name] / total:.0%})" for name in strong)

@@ -72,7 +72,7 @@ def make(role: Literal["encoders", "sources", "fusers"], values: Values, place: 
     """Build a part from its table. Raises ``InputError`` naming the place."""
     if "kind" not in values:
         raise InputError("the table lacks its kind", place=place, remedy=f"One of: {', '.join(catalog.names(role))}.")
-    kind = catalog.find(role, str(values["kind"]))
+    kind = catalog.find(role, str(values["kind"]), place)
     settings = {name: value for name, value in values.items() if name != "kind"} | more
     return kind(parse(kind.Config, settings, place))
 

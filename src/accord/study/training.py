@@ -11,7 +11,7 @@ from accord.core.errors import InputError
 from accord.core.run import Run
 from accord.data import splits
 from accord.data.holdout import Split
-from accord.pipeline.artefact import save
+from accord.pipeline.artefact import check_place, save
 from accord.pipeline.learning import Learned, learn
 from accord.pipeline.spec import PipelineSpec
 from accord.study.environment import machine, versions
@@ -23,6 +23,7 @@ def train_dataset(folder: Path, spec: PipelineSpec, run: Run, out: Path, *, spli
 
     The fusion and hyper-parameters are chosen on held-back events, then everything is refitted on all events.
     """
+    check_place(out)
     data = Dataset.load(folder)
     learned = learn(spec, _split(data, split, run), run)
     save(learned.pipeline, out, _facts(learned, data, folder, run))
@@ -50,7 +51,6 @@ def _facts(learned: Learned, data: Dataset, folder: Path, run: Run) -> dict[str,
             "items": data.n_items,
             "events": data.n_events,
         },
-        "order": data.order,
         "seed": run.seed,
         "validation": {"tried": learned.tried, "tuned": learned.tuned},
         "dropped": learned.dropped,

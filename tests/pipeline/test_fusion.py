@@ -1,0 +1,107 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import shop
+from accord.core.slate import Slate
+from accord.fuse.base import Panel
+from accord.fuse.rank import Rank
+from accord.fuse.weighted import Weighted
+from accord.pipeline.fusion import choose, halves
+from accord.testing.planted import panel
+
+SOURCES = ["strong", "weak", "noise"]
+WEIGHTED, RANK = {"kind": "weighted"}, {"kind": "rank"}
+
+
+def shuffled(source: str, good: Panel, seed: int) -> Panel:
+    """The panel with one source's scores dealt anew within each list: it says nothing any more."""
+    rng = np.random.default_rng(seed)
+    columns = good.slate.columns
+    return replace(
+        good, slate=Slate(good.slate.items, columns | {source: rng.permuted(columns[source], axis=1)}, good.slate.facts)
+    )
+
+
+def test_noise_is_dropped_and_named() -> None:
+    choice = choose([WEIGHTED, RANK], SOURCES, panel(400, seed=1), panel(400, seed=2), shop.run())
+    assert choice.warm == ["strong", "weak"]
+    assert choice.fuser.config.sources == ("strong", "weak")
+    assert list(choice.dropped) == ["noise"]
+    assert "half" in choice.dropped["noise"]
+    assert isinstance(choice.fuser, Weighted)
+    np.testing.assert_allclose(choice.fuser.weights.sum(axis=1), 1, rtol=1e-5)
+    assert choice.fuser.weights[0, 0] > choice.fuser.weights[0, 1] > 0
+
+
+def test_everything_tried_is_written_down_with_both_halves() -> None:
+    a, b = panel(200, seed=1), panel(200, seed=2)
+    choice = choose([WEIGHTED, {"kind": "weighted", "normalise": "minmax"}, RANK], SOURCES, a, b, shop.run())
+    kinds = [entry["kind"] for entry in choice.tried]
+    assert kinds[:3] == ["weighted", "weighted (normalise=minmax)", "rank"]
+    assert kinds[3:6] == [f"{name} alone" for name in SOURCES]
+    assert kinds[6].endswith("after dropping")
+    assert all(0 <= entry[half] <= 1 for entry in choice.tried for half in ("a", "b"))
+    rank = Rank(sources=tuple(SOURCES))
+    assert choice.tried[2]["b"] == pytest.approx(b.ndcg(rank.contributions(b.slate).sum(axis=2)))
+
+
+def test_half_b_does_not_say_which_fuser() -> None:
+    """The fuser that is best on half A is taken, whether half B agrees or not."""
+    a, b = panel(300, seed=1), panel(300, seed=2)
+    for other in (b, shuffled("weak", b, 0)):
+        choice = choose([WEIGHTED, RANK], ["strong", "weak"], a, other, shop.run())
+        best = max(choice.tried[:2], key=lambda entry: entry["a"])
+        after = next(entry for entry in choice.tried if entry["kind"].endswith("after dropping"))
+        assert after["kind"].startswith(best["kind"])
+
+
+def test_half_b_never_brings_weights_of_its_own() -> None:
+    """Whatever half B holds, weights are those learned on half A over the sources kept."""
+    a = panel(300, seed=1)
+    choices = [choose([WEIGHTED], SOURCES, a, panel(300, seed=seed), shop.run()) for seed in range(2, 6)]
+    assert any(len(choice.warm) > 1 for choice in choices)
+    for choice in choices:
+        assert isinstance(choice.fuser, Weighted)
+        again = Weighted(sources=tuple(choice.warm))
+        again = again if len(choice.warm) == 1 else again.fit(a, shop.run())
+        np.testing.assert_array_equal(choice.fuser.weights, again.weights)
+
+
+def test_half_b_may_object_to_a_source() -> None:
+    """A source that helps on half A alone goes."""
+    a, b = panel(300, seed=1), shuffled("weak", panel(300, seed=2), 0)
+    choice = choose([WEIGHTED], ["strong", "weak"], a, b, shop.run())
+    assert choice.warm == ["strong"]
+    assert "half B" in choice.dropped["weak"]
+
+
+def test_the_best_source_stays_alone_where_fusing_does_not_help() -> None:
+    choice = choose([RANK], ["strong", "noise"], panel(300, seed=1), panel(300, seed=2), shop.run())
+    assert choice.warm == ["strong"]
+    assert list(choice.dropped) == ["noise"]
+
+
+def test_one_source_is_kept() -> None:
+    choice = choose([WEIGHTED], ["noise"], panel(50, seed=1), panel(50, seed=2), shop.run())
+    assert choice.warm == ["noise"]
+    assert not choice.dropped
+
+
+def test_halves_are_disjoint_and_bounded() -> None:
+    for n, most in [(11, 100), (100, 20), (101, 21), (2, 10), (1, 10), (0, 10)]:
+        a, b = halves(n, shop.run(), most)
+        assert not set(a) & set(b)
+        assert set(a) | set(b) <= set(range(n))
+        assert len(a) + len(b) == min(n, most) or len(a) + len(b) == min(n, most + 1)
+        assert abs(len(a) - len(b)) <= 1
+        assert (np.diff(a) > 0).all()
+
+
+def test_a_smaller_half_is_within_the_larger_one() -> None:
+    """Search judges on a sample of half A; half B must not be in it."""
+    small, _ = halves(100, shop.run(), 20)
+    large, other = halves(100, shop.run(), 100)
+    assert set(small) <= set(large)
+    assert not set(small) & set(other)
