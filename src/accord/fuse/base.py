@@ -86,8 +86,8 @@ class Panel:
         return find_targets(self.slate, self.truth)
 
     def ndcg(self, scores: Floats, k: int = 10) -> float:
-        """Mean NDCG at k over all queries asked, ranking the places by ``scores[B, K]``."""
-        hidden = np.where(self.slate.filled, scores, -np.inf)
+        """Mean NDCG at k over all queries asked, ranking the places by ``scores[B, K]``; NaN comes last."""
+        hidden = np.where(self.slate.filled & ~np.isnan(scores), scores, -np.inf)
         return float(ndcg_of_scores(hidden, self, self.targets(), k).sum()) / max(1, self.total)
 
 
@@ -134,10 +134,10 @@ def ranged(slate: Slate, sources: tuple[str, ...]) -> Floats:
 def _scaled(slate: Slate, sources: tuple[str, ...], origin: str, width: Callable[[str], Doubles]) -> Floats:
     out = np.zeros((*slate.items.shape, len(sources)), np.float32)
     for place, name in enumerate(sources):
-        scale = width(name)
+        values, scale = slate.column(name), width(name)
         zero = slate.facts[f"{name}.{origin}"]
         safe = np.where(scale > 0, scale, np.inf)
-        out[:, :, place] = np.nan_to_num((slate.column(name) - zero[:, None]) / safe[:, None])
+        out[:, :, place] = np.nan_to_num((values - zero[:, None]) / safe[:, None])
     return out
 
 

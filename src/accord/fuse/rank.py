@@ -16,7 +16,7 @@ class RankConfig(FuserConfig):
     """Which rule turns ranks into points."""
 
     method: Literal["rrf", "borda"] = "rrf"
-    """``rrf``: ``1 / (k0 + rank)``; ``borda``: the share of the panel's items that rank lower."""
+    """``rrf``: ``1 / (k0 + rank)``; ``borda``: the share of the source's items that rank no higher."""
     k0: float = Field(default=60.0, ge=0)
     """The higher, the less the very first places count (method ``rrf``)."""
 

@@ -21,7 +21,7 @@ class BridgeConfig(Neighbourhood):
     column: str = "tfidf"
     """The encoded item column."""
     centre: bool = False
-    """Take the mean content vector away first."""
+    """Take the mean content vector away first (dense columns only)."""
     neighbours: int = Field(default=10, ge=1)
     """How many touched items each item borrows from."""
     power: float = Field(default=1.0, gt=0)

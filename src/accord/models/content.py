@@ -27,7 +27,7 @@ class ContentConfig(HistoryConfig):
     k: int = Field(default=100, ge=1)
     """Neighbours of each item (mode ``knn``)."""
     centre: bool = False
-    """Take the mean vector away first: sentence vectors share a direction that says nothing."""
+    """Take the mean vector away first: sentence vectors share a direction that says nothing (dense columns only)."""
 
 
 class Content(LinearItems):
@@ -84,14 +84,19 @@ def _norms(rows: Matrix) -> Floats:
 
 
 def unit_rows(vectors: Matrix, *, centre: bool = False) -> Matrix:
-    """Rows of length 1; a zero row (no content) stays zero, also when the mean of the others is taken away."""
-    if isinstance(vectors, csr_array):
-        scale = 1.0 / np.maximum(_norms(vectors), 1e-9)
-        scaled = csr_array(vectors.multiply(scale[:, None]))
-        return csr_array((scaled.data.astype(np.float32), scaled.indices, scaled.indptr), shape=vectors.shape)
-    some = _norms(vectors) > 0
+    """Rows of length 1; a zero row (no content) stays zero, also when the mean of the others is taken away.
+
+    Raises ``CannotFit`` where no item has content, or where sparse vectors would have to be centred.
+    """
+    lengths = _norms(vectors)
+    some = lengths > 0
     if not some.any():
         raise CannotFit("no item has content")
+    if isinstance(vectors, csr_array):
+        if centre:
+            raise CannotFit("sparse vectors cannot be centred", remedy="Set centre = false or read a dense column.")
+        scaled = csr_array(vectors.multiply(1.0 / np.maximum(lengths, 1e-9)[:, None]))
+        return csr_array((scaled.data.astype(np.float32), scaled.indices, scaled.indptr), shape=vectors.shape)
     moved = vectors - vectors[some].mean(axis=0) if centre else vectors
     unit = moved / np.maximum(_norms(moved), 1e-9)[:, None]
     return np.where(some[:, None], unit, 0).astype(np.float32)

@@ -9,11 +9,13 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from accord.core.arrays import Floats, Ints, Sparse
+from accord.core.arrays import Floats, Ints, Sparse, scrambled
 from accord.core.config import Config
 from accord.core.history import History
 from accord.core.queries import CELLS, Queries
 from accord.core.roles import Recommender
+from accord.core.slate import EMPTY
+from accord.core.topk import top_k
 
 
 class HistoryConfig(Config):
@@ -72,23 +74,25 @@ SPARSE = 0.05
 
 
 def keep_largest(block: Floats | Sparse, k: int) -> Sparse:
-    """The ``k`` largest positive entries of each row, as a sparse matrix."""
+    """The ``k`` largest positive entries of each row, as a sparse matrix.
+
+    Which of equal entries stay at the cut is drawn at random, the same way every time: their numbers are no signal.
+    """
     n_rows, n = cast("tuple[int, int]", block.shape)
     if isinstance(block, csr_array):
         if block.nnz < SPARSE * n_rows * n:
             return _largest_entries(block, k)
         block = cast("Floats", block.toarray())
-    k = min(k, n)
-    picked = np.argpartition(block, n - k, axis=1)[:, n - k :]
-    values = np.take_along_axis(block, picked, axis=1)
-    rows, places = np.nonzero(values > 0)
-    entries = (values[rows, places].astype(np.float32), (rows, picked[rows, places]))
-    return csr_array(entries, shape=(n_rows, n))
+    positive = np.where(block > 0, block, -np.inf).astype(np.float32, copy=False)
+    picked, values = top_k(positive, k, np.arange(n_rows))
+    rows, places = np.nonzero(picked != EMPTY)
+    return csr_array((values[rows, places], (rows, picked[rows, places])), shape=(n_rows, n))
 
 
 def _largest_entries(block: Sparse, k: int) -> Sparse:
     rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
-    order = np.lexsort((-block.data, rows))
+    drawn = scrambled(block.indices, cast("np.uint32", rows.astype(np.uint32)))  # the order of ties in top_k
+    order = np.lexsort((drawn, -block.data, rows))
     rank = np.arange(len(order)) - np.repeat(block.indptr[:-1], np.diff(block.indptr))
     kept = order[(rank < k) & (block.data[order] > 0)]
     entries = (block.data[kept].astype(np.float32), (rows[kept], block.indices[kept]))

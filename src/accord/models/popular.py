@@ -44,7 +44,7 @@ class Popular(Recommender):
             return np.ones(data.n_events, np.float32)
         if data.order != "time":
             raise CannotFit("fading popularity needs clock times", value=data.order)
-        age = (data.event_times.max(initial=0) - data.event_times) / DAY
+        age = (data.event_times.max(initial=-np.inf) - data.event_times) / DAY
         return np.exp2(-age / self.config.half_life).astype(np.float32)
 
     def _scores(self, queries: Queries) -> Floats:

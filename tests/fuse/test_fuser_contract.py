@@ -1,0 +1,12 @@
+"""Every registered fuser keeps the contract, in every form it has; one that is added is found here by itself."""
+
+from accord.core import catalog
+from accord.testing.fusers import FuserContract
+
+SPECIAL = {"weighted": {"learns": True}}
+FORMS = {"weighted": [{"normalise": "minmax"}], "rank": [{"method": "borda"}, {"k0": 0.0}]}
+
+for name in catalog.names("fusers"):
+    for number, settings in enumerate([{}, *FORMS.get(name, [])]):
+        kind = f"Test{name.title().replace('_', '')}{number or ''}"
+        globals()[kind] = type(kind, (FuserContract,), {"name": name, "settings": settings, **SPECIAL.get(name, {})})

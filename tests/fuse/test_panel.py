@@ -1,0 +1,116 @@
+"""Panels and normalised scores: hand-worked, and NDCG against the evaluation's own."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accord.core.arrays import Ragged
+from accord.core.slate import Slate
+from accord.evaluate.metrics import ndcg
+from accord.fuse.base import EVENTS, Panel, find_targets, is_cold, ranged, standardised
+from accord.testing import planted
+
+NAN = np.nan
+
+
+def hand_made() -> Slate:
+    """Two queries, three places; source ``a`` has an opinion of the first only, ``b`` misses one item."""
+    return Slate(
+        np.array([[4, 7, 9], [2, 5, -1]], np.int32),
+        {
+            "a": np.array([[1, 3, 5], [NAN, NAN, NAN]], np.float32),
+            "b": np.array([[10, NAN, 30], [-1, 1, NAN]], np.float32),
+            EVENTS: np.array([[0, 2, 0], [3, 0, NAN]], np.float32),
+        },
+        {
+            "a.mean": np.array([3.0, 7.0]),
+            "a.spread": np.array([2.0, 0.0]),
+            "a.low": np.array([-5.0, 7.0]),
+            "a.high": np.array([5.0, 7.0]),
+            "b.mean": np.array([10.0, 0.0]),
+            "b.spread": np.array([10.0, 0.5]),
+            "b.low": np.array([0.0, -1.0]),
+            "b.high": np.array([40.0, 1.0]),
+        },
+    )
+
+
+def test_standard_scores_by_hand():
+    wanted = [[[-1, 0], [0, 0], [1, 2]], [[0, -2], [0, 2], [0, 0]]]
+    np.testing.assert_allclose(standardised(hand_made(), ("a", "b")), wanted)
+
+
+def test_ranges_by_hand():
+    wanted = [[[0.6, 0.25], [0.8, 0], [1, 0.75]], [[0, 0], [0, 1], [0, 0]]]
+    np.testing.assert_allclose(ranged(hand_made(), ("a", "b")), wanted, rtol=1e-6)
+
+
+def test_a_spread_of_zero_is_no_opinion():
+    flat = hand_made().with_column("a", np.full((2, 3), 7, np.float32))
+    assert not standardised(flat, ("a",))[1].any()
+    assert not ranged(flat, ("a",))[1].any()
+
+
+def test_cold_places():
+    assert is_cold(hand_made()).tolist() == [[True, False, True], [False, True, False]]
+
+
+def test_targets_by_hand():
+    truth = Ragged.of([[9, 100, 4], [4, 5]])
+    rows, places = find_targets(hand_made(), truth)
+    assert list(zip(rows.tolist(), places.tolist(), strict=True)) == [(0, 0), (0, 2), (1, 1)]
+
+
+def test_an_empty_place_is_never_a_target():
+    # one catalogue row further, the cell before item 0 is the last item of the row above
+    slate = Slate(np.array([[0, 1], [-1, -1]], np.int32))
+    assert find_targets(slate, Ragged.of([[1], [0]]))[0].tolist() == [0]
+
+
+def test_queries_whose_truth_nobody_offered_count_as_zero():
+    panel = Panel.of([(hand_made(), Ragged.of([[9], [8]])), (hand_made(), Ragged.of([[3], [2]]))])
+    assert (len(panel), panel.total) == (2, 4)
+    assert panel.slate.items.tolist() == [[4, 7, 9], [2, 5, -1]]
+    assert panel.truth.values.tolist() == [9, 2]
+    assert panel.ndcg(panel.slate.column("b")) == pytest.approx((1 + 1 / math.log2(3)) / 4)
+
+
+def test_ties_stand_at_their_mean_rank_and_nan_last():
+    slate = Slate(np.array([[1, 2, 3, 4, -1]], np.int32))
+    panel = Panel(slate, Ragged.of([[2]]), 1)
+    assert panel.ndcg(np.array([[5.0, 5.0, 1.0, 0.0, 9.0]])) == pytest.approx(1 / math.log2(2.5))
+    assert panel.ndcg(np.array([[5.0, NAN, 1.0, 0.0, 9.0]]), k=3) == 0
+
+
+@given(st.integers(0, 100_000), st.integers(1, 15))
+def test_ndcg_is_that_of_the_evaluation(seed, k):
+    rng = np.random.default_rng(seed)
+    drawn = planted.panel(queries=6, width=int(rng.integers(2, 16)), n_items=40, seed=seed)
+    truth = Ragged.of([rng.permutation(40)[: rng.integers(1, 12)] for _ in range(6)])
+    scores = rng.permutation(drawn.slate.items.size).reshape(drawn.slate.items.shape).astype(np.float32)
+    judged = ndcg(drawn.slate.with_column("score", np.where(drawn.slate.filled, scores, NAN)).ranked(), truth, k)
+    whole = Panel(drawn.slate, truth, 6).ndcg(scores, k)
+    assert whole == pytest.approx(float(judged.mean()), abs=1e-6)
+    asked = Panel.of([(drawn.slate.with_column("score", scores), truth)])
+    assert asked.ndcg(asked.slate.column("score"), k) == pytest.approx(whole)
+
+
+def test_joined_panels_are_padded():
+    narrow = Panel(hand_made().head(1), Ragged.of([[4], [2]]), 5)
+    wide = Panel(hand_made(), Ragged.of([[9, 4], [5]]), 2)
+    joined = Panel.joined([narrow, wide])
+    assert joined.slate.items.tolist() == [[4, -1, -1], [2, -1, -1], [4, 7, 9], [2, 5, -1]]
+    assert joined.total == 7
+    parts = 5 * narrow.ndcg(narrow.slate.column("b")) + 2 * wide.ndcg(wide.slate.column("b"))
+    assert joined.ndcg(joined.slate.column("b")) == pytest.approx(parts / 7)
+
+
+def test_planted_sources_are_as_good_as_planted():
+    panel = planted.panel(queries=500)
+    strong, weak, noise = (panel.ndcg(panel.slate.column(name)) for name in planted.SIGNAL)
+    assert strong > weak + 0.1 > noise + 0.2
+    assert replace(panel).slate.facts["silent.spread"].max() == 0

@@ -1,0 +1,135 @@
+"""The weights that are learned: planted truth, a search over a grid, and what cold items may cost."""
+
+import numpy as np
+import pytest
+
+from accord.core.arrays import Ragged
+from accord.core.queries import Queries
+from accord.core.run import Run
+from accord.core.slate import Slate
+from accord.evaluate.metrics import ndcg
+from accord.fuse.base import EVENTS, Panel, standardised
+from accord.fuse.weighted import Weighted
+from accord.testing import planted
+
+RUN = Run(cache=None)
+NAMES = (*planted.SIGNAL, "silent")
+
+
+def fused(fuser: Weighted, slate: Slate) -> np.ndarray:
+    return fuser(Queries.of([[]] * len(slate)), slate).column("score")
+
+
+def mixed_panel(
+    kind: str, queries: int = 200, width: int = 12, lift: float = 2.5, often: float = 0.5, seed: int = 0
+) -> Panel:
+    """Source ``cf`` knows the true items that have events, ``text`` the cold ones; ``often`` the true one is cold."""
+    rng = np.random.default_rng(seed)
+    shape = (queries, width)
+    cold = {"warm": np.zeros(shape, bool), "cold": np.ones(shape, bool), "mixed": rng.random(shape) < 0.5}[kind]
+    wanted = rng.random((queries, 1)) < often
+    true = np.arange(width) == (rng.random(shape) + (cold == wanted)).argmax(axis=1)[:, None]
+    columns = {
+        "cf": rng.standard_normal(shape) + 2.5 * (true & ~cold),
+        "text": rng.standard_normal(shape) + lift * (true & cold),
+        EVENTS: np.where(cold, 0.0, 9.0),
+    }
+    facts = {f"{name}.{fact}": np.full(queries, value) for name in ("cf", "text") for fact, value in FACTS.items()}
+    items = np.tile(np.arange(width, dtype=np.int32), (queries, 1))
+    slate = Slate(items, {name: values.astype(np.float32) for name, values in columns.items()}, facts)
+    return Panel(slate, Ragged.of([[int(place)] for place in true.argmax(axis=1)]), queries + 40)
+
+
+FACTS = {"mean": 0.0, "spread": 1.0, "low": -4.0, "high": 4.0}
+
+
+def learned(**settings: float) -> Weighted:
+    fuser = Weighted(sources=("cf", "text")).fit(mixed_panel("warm"), RUN)
+    return fuser.fit_cold(mixed_panel("cold", seed=1), mixed_panel("mixed", seed=2, **settings))
+
+
+@pytest.mark.parametrize("normalise", ["z", "minmax"])
+def test_the_informative_source_is_found(normalise):
+    panel, judge = planted.panel(), planted.panel(queries=400, seed=9)
+    equal = Weighted(sources=NAMES, normalise=normalise)
+    fitted = Weighted(sources=NAMES, normalise=normalise).fit(panel, RUN)
+    strong, weak, noise, silent = fitted.weights[0]
+    assert strong > weak > noise >= 0
+    assert silent == 0
+    assert noise < 0.15 * strong
+    np.testing.assert_allclose(fitted.weights.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(fitted.weights[0], fitted.weights[1])
+    assert panel.ndcg(fused(fitted, panel.slate)) > panel.ndcg(fused(equal, panel.slate))
+    assert judge.ndcg(fused(fitted, judge.slate)) > judge.ndcg(fused(equal, judge.slate)) + 0.03
+    for name in planted.SIGNAL:
+        assert judge.ndcg(fused(fitted, judge.slate)) > judge.ndcg(judge.slate.column(name))
+
+
+def test_two_weights_are_nearly_as_good_as_the_best_of_a_grid():
+    panel = planted.panel(seed=3)
+    names = ("strong", "weak")
+    fitted = Weighted(sources=names).fit(panel, RUN)
+    scores = standardised(panel.slate, names)
+    best = max(panel.ndcg(scores @ np.array([share, 1 - share])) for share in np.linspace(0, 1, 101))
+    assert panel.ndcg(fused(fitted, panel.slate)) > best - 0.01
+
+
+def test_without_evidence_all_sources_count_alike():
+    panel = planted.panel(queries=3)
+    empty = Panel(panel.slate.rows(np.arange(0)), panel.truth.take(np.arange(0)), 0)
+    assert Weighted(sources=NAMES).fit(empty, RUN).weights.tolist() == [[0.25] * 4] * 2
+
+
+def test_only_what_is_allowed_gets_weight():
+    fuser = Weighted(sources=NAMES).fit_warm(planted.panel(), {"weak", "noise"})
+    assert fuser.weights[0, [0, 3]].tolist() == [0, 0]
+    assert fuser.weights[0, 1] > fuser.weights[0, 2]
+
+
+def test_weights_and_shift_make_the_score():
+    slate = planted.panel(queries=20).slate
+    fuser = Weighted(sources=("strong", "weak"))
+    fuser.weights = np.array([[0.75, 0.25], [0.1, 0.9]], np.float32)
+    fuser.shift = np.array([-1.5], np.float32)
+    scores, cold = standardised(slate, ("strong", "weak")), slate.column(EVENTS) == 0
+    wanted = np.where(cold, scores @ [0.1, 0.9] - 1.5, scores @ [0.75, 0.25])
+    np.testing.assert_allclose(fused(fuser, slate)[slate.filled], wanted[slate.filled], rtol=1e-4, atol=1e-5)
+
+
+def test_cold_items_get_weights_of_their_own():
+    fuser = learned()
+    (cf, text), (cold_cf, cold_text) = fuser.weights
+    assert cf > 0.8 > text
+    assert cold_text > 0.8 > cold_cf
+    judge = mixed_panel("mixed", queries=400, seed=7)
+    warm_only = Weighted(sources=("cf", "text")).fit(mixed_panel("warm"), RUN)
+    assert judge.ndcg(fused(fuser, judge.slate)) > judge.ndcg(fused(warm_only, judge.slate)) + 0.03
+
+
+@pytest.mark.parametrize(("lift", "often"), [(0.0, 0.5), (1.0, 0.5), (2.5, 0.5), (0.5, 0.95), (0.0, 0.9)])
+def test_cold_items_cost_the_others_half_a_standard_error_at_most(lift, often):
+    fuser, mixed = learned(lift=lift, often=often), mixed_panel("mixed", seed=2, lift=lift, often=often)
+    cold = mixed.slate.column(EVENTS) == 0
+    warm_truth = Ragged.of([[t] if not cold[row, t] else [] for row, t in enumerate(mixed.truth.values.tolist())])
+
+    def warm(scores):
+        return np.nan_to_num(ndcg(mixed.slate.with_column("score", scores).ranked(), warm_truth, 10))
+
+    def at(shift):
+        fuser.shift = np.array([shift], np.float32)
+        return fused(fuser, mixed.slate)
+
+    chosen, alone = float(fuser.shift[0]), warm(np.where(cold, -1e3, at(0)))
+    squares = (alone**2).sum() - alone.sum() ** 2 / mixed.total
+    allowed = 0.5 * np.sqrt(squares)
+    values = {shift: mixed.ndcg(at(shift)) for shift in np.arange(-6, 3.01, 0.25)}
+    possible = {shift: value for shift, value in values.items() if (alone - warm(at(shift))).sum() <= allowed + 1e-6}
+    assert chosen in possible
+    assert values[chosen] == pytest.approx(max(possible.values()), abs=1e-6)
+    if often == 0.5:  # the bound binds: more cold items would be better for all queries together
+        assert max(values.values()) > values[chosen] + 0.005
+
+
+def test_without_a_mixed_panel_nothing_is_shifted():
+    fuser = Weighted(sources=("cf", "text")).fit(mixed_panel("warm"), RUN).fit_cold(mixed_panel("cold", seed=1))
+    assert fuser.shift.tolist() == [0]
