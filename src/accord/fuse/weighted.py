@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from accord.core.arrays import Floats, Longs
+from accord.core.arrays import Doubles, Floats, Longs
 from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ndcg_of_scores, ranged, standardised
@@ -82,7 +82,7 @@ class Weighted(Fuser):
         weights = np.zeros(len(self.config.sources), np.float32)
         weights[free] = 1 / len(free)
         best = search.value(weights)
-        for _ in range(PASSES):
+        for _ in range(PASSES if len(panel) else 0):
             before = best
             for source in free:
                 weights, best = search.improve(weights, source, best)
@@ -99,7 +99,7 @@ class Weighted(Fuser):
         warm = ~cold[targets]
         warm_targets: tuple[Longs, Longs] = (targets[0][warm], targets[1][warm])
         alone = ndcg_of_scores(np.where(cold, -np.inf, scores), panel, warm_targets, self.config.k)
-        allowed = 0.5 * float(np.sqrt((alone**2).sum()))  # half a standard error of the sum over queries
+        allowed = 0.5 * _standard_error(alone, panel.total)
         best, best_value = -10.0, -1.0
         for shift in np.arange(-6, 3.01, 0.25):
             moved = np.where(cold, scores + shift, scores)
@@ -108,6 +108,11 @@ class Weighted(Fuser):
             if lost <= allowed and value > best_value:
                 best, best_value = float(shift), value
         return best
+
+
+def _standard_error(values: Doubles, total: int) -> float:
+    """Of the sum of ``total`` values, of which those that are not given are 0."""
+    return float(np.sqrt(max(0.0, (values**2).sum() - values.sum() ** 2 / max(1, total))))
 
 
 class _Search:
@@ -133,6 +138,6 @@ class _Search:
                 continue
             tried /= tried.sum()
             value = self.value(tried)
-            if value > best + 1e-7:
+            if value > best + 1e-7 or (factor == 0 and value >= best - 1e-7):  # without, where it makes no difference
                 weights, best = tried.astype(np.float32), value
         return weights, best
