@@ -9,7 +9,7 @@ from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.evaluate.metrics import ndcg
 from accord.fuse.base import EVENTS, Panel, standardised
-from accord.fuse.weighted import Weighted
+from accord.fuse.weighted import MAY_COST, Weighted
 from accord.testing import planted
 
 RUN = Run(cache=None)
@@ -107,7 +107,7 @@ def test_cold_items_get_weights_of_their_own():
 
 
 @pytest.mark.parametrize(("lift", "often"), [(0.0, 0.5), (1.0, 0.5), (2.5, 0.5), (0.5, 0.95), (0.0, 0.9)])
-def test_cold_items_cost_the_others_half_a_standard_error_at_most(lift, often):
+def test_cold_items_cost_the_others_no_more_than_they_may(lift, often):
     fuser, mixed = learned(lift=lift, often=often), mixed_panel("mixed", seed=2, lift=lift, often=often)
     cold = mixed.slate.column(EVENTS) == 0
     warm_truth = Ragged.of([[t] if not cold[row, t] else [] for row, t in enumerate(mixed.truth.values.tolist())])
@@ -121,13 +121,13 @@ def test_cold_items_cost_the_others_half_a_standard_error_at_most(lift, often):
 
     chosen, alone = float(fuser.shift[0]), warm(np.where(cold, -1e3, at(0)))
     squares = (alone**2).sum() - alone.sum() ** 2 / mixed.total
-    allowed = 0.5 * np.sqrt(squares)
+    allowed = MAY_COST * np.sqrt(squares)
     values = {shift: mixed.ndcg(at(shift)) for shift in np.arange(-6, 3.01, 0.25)}
     possible = {shift: value for shift, value in values.items() if (alone - warm(at(shift))).sum() <= allowed + 1e-6}
     assert chosen in possible
     assert values[chosen] == pytest.approx(max(possible.values()), abs=1e-6)
-    if often == 0.5:  # the bound binds: more cold items would be better for all queries together
-        assert max(values.values()) > values[chosen] + 0.005
+    if often == 0.9:  # the bound binds: more cold items would be better for all queries together
+        assert max(values.values()) > values[chosen] + 0.02
 
 
 def test_without_a_mixed_panel_nothing_is_shifted():

@@ -101,6 +101,13 @@ def test_item_knn_by_nearness_and_direction_is_a_double_loop(near, back, shrink)
         assert (best_three[:, item] > 0).sum() <= 3
 
 
+@pytest.mark.parametrize("near", [math.inf, 2.0])
+def test_item_knn_does_not_depend_on_the_size_of_blocks(near, monkeypatch):
+    whole = ItemKNN(k=3, near=near).fit(DATA, RUN).weights
+    monkeypatch.setattr("accord.models.item_knn.block_rows", lambda _: 7)
+    assert (ItemKNN(k=3, near=near).fit(DATA, RUN).weights != whole).nnz == 0
+
+
 def test_nearness_is_not_read_without_an_order():
     unordered = replace(DATA, order="none")
     near, plain = (ItemKNN(**given).fit(unordered, RUN).weights for given in ({"near": 1.0}, {}))

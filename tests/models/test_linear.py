@@ -29,11 +29,18 @@ def test_dense_sparse_and_a_plain_sort_keep_the_same(seed, k, levels):
 
 def test_numbers_do_not_choose_among_equals():
     block = np.ones((50, 1000), np.float32)
-    for kept in (keep_largest(block, 10), linear._largest_entries(csr_array(block), 10)):
+    for kept in (keep_largest(block, 10), linear._largest_entries(csr_array(block), 10, 0)):
         numbers = kept.nonzero()[1]
         assert len(numbers) == 500
         assert abs(numbers.mean() - 499.5) < 4 * 289 / np.sqrt(500)
         assert len(set(numbers.tolist())) > 300  # not the same few for every row
+
+
+def test_the_cut_of_blocks_changes_nothing():
+    block = random_block(7, 2)
+    for rows in (block, csr_array(block)):
+        parts = [keep_largest(rows[start : start + 3], 4, start) for start in range(0, len(block), 3)]
+        assert np.array_equal(np.concatenate([part.toarray() for part in parts]), keep_largest(rows, 4).toarray())
 
 
 def test_large_blocks_are_cut_to_the_bound():

@@ -15,6 +15,8 @@ from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ndcg_of_scores,
 FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
 """What a weight is multiplied with when it is tried."""
 PASSES = 4
+MAY_COST = 1.0
+"""Standard errors of NDCG that items with events may lose to cold items."""
 
 
 class WeightedConfig(FuserConfig):
@@ -58,7 +60,7 @@ class Weighted(Fuser):
         """Learn the weights of cold items from a panel of cold items alone, and their shift from a mixed one.
 
         The shift is the one with the best NDCG on the mixed panel among those that cost the warm truths there no more
-        than half a standard error.
+        than ``MAY_COST`` standard errors.
         """
         self.weights = np.stack([self.weights[0], self._ascend(among_cold, self.config.sources)])
         if mixed is not None:
@@ -99,7 +101,7 @@ class Weighted(Fuser):
         warm = ~cold[targets]
         warm_targets: tuple[Longs, Longs] = (targets[0][warm], targets[1][warm])
         alone = ndcg_of_scores(np.where(cold, -np.inf, scores), panel, warm_targets, self.config.k)
-        allowed = 0.5 * _standard_error(alone, panel.total)
+        allowed = MAY_COST * _standard_error(alone, panel.total)
         best, best_value = -10.0, -1.0
         for shift in np.arange(-6, 3.01, 0.25):
             moved = np.where(cold, scores + shift, scores)

@@ -118,5 +118,5 @@ def nearest(queries: Matrix, items: Matrix, k: int, *, exclude_self: bool, eligi
             hidden = np.ones(n, dtype=bool)
             hidden[eligible] = False
             block[:, hidden] = 0
-        blocks.append(keep_largest(block, k))
+        blocks.append(keep_largest(block, k, start))
     return csr_array(vstack(blocks, format="csr"))

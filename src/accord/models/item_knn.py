@@ -86,6 +86,6 @@ def _best(left: Sparse, right: Sparse | None, norms: Floats, config: Neighbourho
         data = block.data / (norms[at] * norms[block.indices] + config.shrink + 1e-9)
         data[at == block.indices] = 0
         scaled = csr_array((data.astype(np.float32), block.indices, block.indptr), shape=block.shape)
-        blocks.append(keep_largest(scaled, config.k))
+        blocks.append(keep_largest(scaled, config.k, start))
     stacked = cast("Sparse", vstack(blocks, format="csr")) if blocks else csr_array((n, n), dtype=np.float32)
     return cast("Sparse", csr_array(stacked.T))

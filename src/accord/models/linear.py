@@ -73,25 +73,27 @@ SPARSE = 0.05
 """Blocks with a smaller share of entries are searched entry by entry."""
 
 
-def keep_largest(block: Floats | Sparse, k: int) -> Sparse:
+def keep_largest(block: Floats | Sparse, k: int, first: int = 0) -> Sparse:
     """The ``k`` largest positive entries of each row, as a sparse matrix.
 
     Which of equal entries stay at the cut is drawn at random, the same way every time: their numbers are no signal.
+    ``first`` is the number of the block's first row, so that the draw does not depend on how blocks are cut.
     """
     n_rows, n = cast("tuple[int, int]", block.shape)
     if isinstance(block, csr_array):
         if block.nnz < SPARSE * n_rows * n:
-            return _largest_entries(block, k)
+            return _largest_entries(block, k, first)
         block = cast("Floats", block.toarray())
     positive = np.where(block > 0, block, -np.inf).astype(np.float32, copy=False)
-    picked, values = top_k(positive, k, np.arange(n_rows))
+    picked, values = top_k(positive, k, np.arange(first, first + n_rows))
     rows, places = np.nonzero(picked != EMPTY)
     return csr_array((values[rows, places], (rows, picked[rows, places])), shape=(n_rows, n))
 
 
-def _largest_entries(block: Sparse, k: int) -> Sparse:
+def _largest_entries(block: Sparse, k: int, first: int) -> Sparse:
     rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
-    drawn = scrambled(block.indices, cast("np.uint32", rows.astype(np.uint32)))  # the order of ties in top_k
+    salts = cast("np.uint32", (rows + first).astype(np.uint32))
+    drawn = scrambled(block.indices, salts)  # the order of ties in top_k
     order = np.lexsort((drawn, -block.data, rows))
     rank = np.arange(len(order)) - np.repeat(block.indptr[:-1], np.diff(block.indptr))
     kept = order[(rank < k) & (block.data[order] > 0)]
