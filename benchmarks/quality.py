@@ -2,8 +2,8 @@
 
     python benchmarks/quality.py --data FOLDER [--only NAME ...] [--work FOLDER]
 
-``--data`` holds the sets as published (see README.md beside this file). Every case runs the public commands in a process
-of its own, so that time and peak memory are those a user sees. Tables go to ``benchmarks/results``.
+``--data`` holds the sets as published (see README.md beside this file). Every case runs the public commands in a
+process of its own, so that time and peak memory are those a user sees. Tables go to ``benchmarks/results``.
 """
 
 from __future__ import annotations

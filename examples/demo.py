@@ -1,7 +1,7 @@
 """The main job on real data: MovieLens 100K from raw files to measured, explained recommendations.
 
-Fetches the data, imports it, evaluates the balanced preset (floors, each source alone, the fused list, segments), trains
-it for production, and shows three people's lists with the reason for each film.
+Fetches the data, imports it, evaluates the balanced preset (floors, each source alone, the fused list, segments),
+trains it for production, and shows three people's lists with the reason for each film.
 """
 
 from __future__ import annotations

@@ -39,6 +39,13 @@ def main(arguments: list[str] | None = None) -> None:
     except AccordError as error:
         _complain(error, as_json=_wants_json(arguments))
         sys.exit(2)
+    except BrokenPipeError:  # the reader of our output has left, as head does
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:  # a folder in place of a file, no permission, a full disk
+        problem = InputError(error.strerror or str(error), place=error.filename and str(error.filename))
+        _complain(problem, as_json=_wants_json(arguments))
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

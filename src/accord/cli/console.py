@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from accord.core.run import Run
@@ -23,7 +24,7 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print one dim line."""
-        errors.print(f"[dim]·[/dim] {text}", markup=True)
+        errors.print(f"[dim]·[/dim] {escape(text)}", markup=True)
 
     def track(self, items: Iterable[T], text: str, total: int | None = None) -> Iterator[T]:
         """Draw a bar while the items pass."""

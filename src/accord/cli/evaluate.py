@@ -48,6 +48,7 @@ def run(
     valid: Annotated[str | None, typer.Option(help="Its validation events; cut from training if absent.")] = None,
     test: Annotated[str | None, typer.Option(help="Its test events.")] = None,
     cold_items: Annotated[str | None, typer.Option(help="Fraction of items, or a file with one id a line.")] = None,
+    cold_users: Annotated[float | None, typer.Option(help="Share of users of whom nothing is learned.")] = None,
     refit: Annotated[bool, typer.Option(help="Use the validation events in the final fit (papers do not).")] = True,
     seed: Seed = 0,
     json: Json = False,
@@ -56,7 +57,15 @@ def run(
     """Run the job and print its main table."""
     settings = parse(
         SplitSettings,
-        {"split": split, "cuts": cuts, "train": train, "valid": valid, "test": test, "cold_items": cold_items},
+        {
+            "split": split,
+            "cuts": cuts,
+            "train": train,
+            "valid": valid,
+            "test": test,
+            "cold_items": cold_items,
+            "cold_users": cold_users,
+        },
         "accord evaluate",
     )
     spec = chosen_spec(preset, config)
@@ -68,4 +77,4 @@ def run(
         print_json(evaluation.metrics)
     else:
         print_evaluation(evaluation.metrics)
-        output.print(f"Report: {out / 'report.html'}")
+        output.print(f"Report: {out / 'report.html'}", markup=False)

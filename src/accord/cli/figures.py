@@ -20,9 +20,9 @@ def print_evaluation(metrics: dict[str, Any]) -> None:
             output.print(_segments(name, test))
         output.print(_verdict(test))
     for entry in metrics["fusion"]["dropped"]:
-        output.print(f"Dropped {entry['source']}: {entry['reason']}.")
+        output.print(f"Dropped {entry['source']}: {entry['reason']}.", markup=False)
     for entry in metrics["skipped"]:
-        output.print(f"Skipped {entry['part']}: {entry['reason']}")
+        output.print(f"Skipped {entry['part']}: {entry['reason']}", markup=False)
 
 
 def _systems(name: str, test: dict[str, Any]) -> Table:

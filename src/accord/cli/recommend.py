@@ -61,4 +61,4 @@ def run(
     if json:
         print_json(told)
     else:
-        output.print(f"{told['rows']:,} rows for {told['users']:,} users: {out}")
+        output.print(f"{told['rows']:,} rows for {told['users']:,} users: {out}", markup=False)

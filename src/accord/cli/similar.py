@@ -7,6 +7,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from accord.cli.console import output, print_json
@@ -52,7 +53,7 @@ def run(
         print_json([{"item_id": name, "similar": similar} for name, similar in zip(item, lists, strict=True)])
         return
     for number, similar in zip(numbers, lists, strict=True):
-        table = Table("", "item", "title", "score", title=f"Like {titles[number]}", title_justify="left")
+        table = Table("", "item", "title", "score", title=f"Like {escape(titles[number])}", title_justify="left")
         for place, entry in enumerate(similar, 1):
-            table.add_row(str(place), str(entry["item_id"]), str(entry["title"]), f"{entry['score']:.3f}")
+            table.add_row(str(place), escape(entry["item_id"]), escape(entry["title"]), f"{entry['score']:.3f}")
         output.print(table)

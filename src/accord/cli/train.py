@@ -53,5 +53,5 @@ def run(
         f"Trained {', '.join(learned.pipeline.sources)}; fused by {type(learned.pipeline.fuser).__name__.lower()}."
     )
     for name, reason in {**learned.dropped, **learned.skipped}.items():
-        output.print(f"Left out {name}: {reason}")
-    output.print(f"Saved: {out}")
+        output.print(f"Left out {name}: {reason}", markup=False)
+    output.print(f"Saved: {out}", markup=False)

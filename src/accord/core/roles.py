@@ -134,6 +134,8 @@ class Recommender(Part):
     """Whether the source means nothing without clock times."""
     read_late: ClassVar[frozenset[str]] = frozenset()
     """Configuration fields that are read when scoring only: another value needs no new fit."""
+    reads_order: ClassVar[frozenset[str]] = frozenset()
+    """Configuration fields that mean nothing where the log has no order."""
     evidence: ClassVar[str] = "behaviour"
     """What the source looks at, in words, for reasons."""
     n_items: int = 0

@@ -77,6 +77,8 @@ def given(data: Dataset, parts: Parts, rng: np.random.Generator) -> list[Split]:
     cold = in_test & (split.refit.item_counts == 0)
     if cold.any():
         future = data.with_events((parts == TEST) & cold[data.event_items])
+        if (split.refit.item_counts[split.tests["test"].truth.values] == 0).all():
+            del split.tests["test"]  # the same questions as "cold among all"
         split.tests.update(_cold_tests(split.refit, future, cold))
     return [split]
 

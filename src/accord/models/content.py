@@ -43,7 +43,7 @@ class Content(LinearItems):
     @property
     def learned(self) -> tuple[str, ...]:  # type: ignore[override]
         """Vectors for profiles, the neighbour matrix for kNN."""
-        return ("vectors",) if self.config.mode == "profile" else ("weights",)
+        return ("vectors" if self.config.mode == "profile" else "weights", "ordered")
 
     def _fit(self, data: Dataset, run: Run) -> None:
         vectors = unit_rows(data.vector(self.config.column), centre=self.config.centre)
@@ -55,7 +55,7 @@ class Content(LinearItems):
     def _scores(self, queries: Queries) -> Floats:
         if self.config.mode == "knn":
             return super()._scores(queries)
-        profile = self._read(queries).matrix(self.n_items, self.config.tau) @ self.vectors
+        profile = self._read(queries.history)[1] @ self.vectors
         scores = profile @ self.vectors.T
         dense = scores.toarray() if isinstance(scores, csr_array) else np.asarray(scores)
         return (dense / np.maximum(_norms(profile), 1e-9)[:, None]).astype(np.float32)
@@ -73,7 +73,7 @@ class Content(LinearItems):
         parts = super().parts(queries, items)
         if self.config.mode == "knn":
             return parts
-        profile = self._read(queries).matrix(self.n_items, self.config.tau) @ self.vectors
+        profile = self._read(queries.history)[1] @ self.vectors
         return (parts / np.maximum(_norms(profile), 1e-9)[:, None, None]).astype(np.float32)
 
 

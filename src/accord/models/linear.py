@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from accord.core.arrays import Floats, Ints, Sparse, scrambled
+from accord.core.arrays import Bools, Floats, Ints, Sparse, scrambled
 from accord.core.config import Config
+from accord.core.dataset import Dataset
 from accord.core.history import History
 from accord.core.queries import CELLS, Queries
 from accord.core.roles import Recommender
+from accord.core.run import Run
 from accord.core.slate import EMPTY
 from accord.core.topk import top_k
 
@@ -33,16 +35,25 @@ class LinearItems(Recommender):
     A subclass learns ``weights``: ``float32[n, n]``, dense or sparse; row i is what having item i says of each other.
     """
 
-    learned = ("weights",)
+    learned = ("weights", "ordered")
     read_late = frozenset({"tau", "last"})
+    reads_order = frozenset({"tau", "last", "near", "back"})
     weights: Floats | Sparse
+    ordered: Bools
+    """``bool[]``: whether the log had an order; without one the place of an event in a history says nothing."""
 
-    def _read(self, queries: Queries) -> History:
-        return queries.history.last(self.config.last)
+    def fit(self, data: Dataset, run: Run) -> Self:
+        """Learn from the data. Raises ``CannotFit`` where the data lacks what the source needs."""
+        self.ordered = np.asarray(data.order != "none")
+        return super().fit(data, run)
+
+    def _read(self, history: History) -> tuple[History, Sparse]:
+        """The events that are read, and their weights as ``float32[B, n_items]``."""
+        kept = history.last(self.config.last) if self.ordered else history
+        return kept, kept.matrix(self.n_items, self.config.tau if self.ordered else math.inf)
 
     def _scores(self, queries: Queries) -> Floats:
-        history = self._read(queries).matrix(self.n_items, self.config.tau)
-        product = history @ self.weights
+        product = self._read(queries.history)[1] @ self.weights
         return product.toarray() if isinstance(product, csr_array) else np.asarray(product)
 
     def parts(self, queries: Queries, items: Ints) -> Floats:
@@ -50,8 +61,8 @@ class LinearItems(Recommender):
         out = np.zeros((*items.shape, int(queries.history.lengths.max(initial=0))), np.float32)
         for row, places in enumerate(items):
             history = queries.take(np.array([row])).history
-            kept = history.last(self.config.last)
-            weights = kept.matrix(self.n_items, self.config.tau).toarray()[0]
+            kept, read = self._read(history)
+            weights = read.toarray()[0]
             older = len(history.items) - len(kept.items)
             newest = {int(item): place for place, item in enumerate(kept.items)}
             for item, place in newest.items():

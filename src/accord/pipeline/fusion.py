@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from accord.core.run import Run
+from accord.data.holdout import Holdout
 from accord.fuse.base import Fuser, Panel
 from accord.fuse.weighted import Weighted
 from accord.pipeline.spec import Values, make
@@ -103,3 +104,9 @@ def halves(n: int, run: Run, most: int) -> tuple[np.ndarray, np.ndarray]:
     drawn = run.rng("validation halves").permutation(n)
     middle, half = (n + 1) // 2, (most + 1) // 2
     return np.sort(drawn[:middle][:half]), np.sort(drawn[middle:][:half])
+
+
+def enough(holdout: Holdout, most: int) -> int:
+    """How many queries to take so that about ``most`` true items are asked for: many truths a query need fewer."""
+    mean = len(holdout.truth.values) / max(1, len(holdout))
+    return max(min(most, 1_000), round(most / max(1.0, mean)))

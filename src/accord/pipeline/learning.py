@@ -27,7 +27,7 @@ from accord.data.splits import validation_only
 from accord.encode.columns import encode_columns
 from accord.fuse.base import Panel
 from accord.fuse.weighted import Weighted
-from accord.pipeline.fusion import Choice, choose, halves
+from accord.pipeline.fusion import Choice, choose, enough, halves
 from accord.pipeline.pipeline import FALLBACK, Pipeline, panel
 from accord.pipeline.search import tune
 from accord.pipeline.sources import Sources, fit_sources
@@ -38,7 +38,7 @@ ENOUGH = 50
 FEWEST = 10
 """The fewest validation queries that anything is chosen on."""
 COLD_QUERIES = 4_000
-"""The most queries that the weights of cold items are learned on."""
+"""About how many true items the weights of cold items are learned on."""
 
 
 @dataclass
@@ -130,7 +130,7 @@ class _Work:
         """The fusion of items with events."""
         valid, train = self.split.valid, self.split.train
         with self.run.step("choose the fusion"):
-            rows_a, rows_b = halves(len(valid), self.run, self.spec.max_validation)
+            rows_a, rows_b = halves(len(valid), self.run, enough(valid, self.spec.max_validation))
             a, b = (self._panel(sources, valid.take(rows), train) for rows in (rows_a, rows_b))
             choice = choose(self.spec.fusers, list(sources), a, b, self.run)
             if isinstance(choice.fuser, Weighted) and len(choice.warm) > 1:
@@ -195,13 +195,13 @@ class _Work:
         holdout = holdout.take(np.flatnonzero(holdout.queries.history.lengths > 0))
         if len(holdout) < ENOUGH:
             return None
-        drawn = self.run.rng("cold queries").permutation(len(holdout))[:COLD_QUERIES]
+        drawn = self.run.rng("cold queries").permutation(len(holdout))[: enough(holdout, COLD_QUERIES)]
         return self._panel(fitted, holdout.take(np.sort(drawn)).among(_numbers(hidden)), past)
 
     def _mixed_panel(self, fitted: Sources, past: Dataset, hidden: Bools) -> Panel:
         """Validation queries over all items: about as many truths are hidden as items are."""
         valid = self.split.valid
-        drawn = np.sort(self.run.rng("mixed queries").permutation(len(valid))[:COLD_QUERIES])
+        drawn = np.sort(self.run.rng("mixed queries").permutation(len(valid))[: enough(valid, COLD_QUERIES)])
         holdout = valid.take(drawn)
         return self._panel(fitted, replace(holdout, queries=_forget(holdout.queries, hidden)), past)
 

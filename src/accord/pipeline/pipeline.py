@@ -16,7 +16,7 @@ from accord.core.queries import Queries
 from accord.core.roles import Encoder, Explains, Recommender, Scored
 from accord.core.slate import EMPTY, Slate
 from accord.core.topk import top_k
-from accord.fuse.base import Fuser, Panel
+from accord.fuse.base import EVENTS, Fuser, Panel
 from accord.pipeline.sources import Sources, best_of, gather, score_all
 from accord.pipeline.spec import PipelineSpec
 
@@ -50,7 +50,8 @@ class Pipeline:
         Columns: ``score``, one a source with its own scores, and ``events``. Memory is bounded by a fixed number of
         scores at a time for each source.
         """
-        return Slate.stacked([self._fused(chunk, n)[0] for chunk in queries.chunks(self.data.n_items)] or [_nothing(n)])
+        slates = [self._fused(chunk, n)[0] for chunk in queries.chunks(self.data.n_items)]
+        return Slate.stacked(slates or [_nothing(n, (SCORE, EVENTS, *self.sources))])
 
     def compare(self, queries: Queries, n: int) -> dict[str, Slate]:
         """The fused list and every source's own list, in one pass over the scores."""
@@ -172,5 +173,5 @@ def _eligible(slate: Slate) -> dict[str, Doubles]:
     return {"eligible": slate.facts["eligible"]}
 
 
-def _nothing(n: int) -> Slate:
-    return Slate(np.full((0, n), EMPTY, np.int32), {SCORE: np.empty((0, n), np.float32)})
+def _nothing(n: int, columns: Sequence[str]) -> Slate:
+    return Slate(np.empty((0, n), np.int32), {name: np.empty((0, n), np.float32) for name in columns})

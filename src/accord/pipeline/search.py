@@ -14,7 +14,7 @@ from accord.core.roles import Recommender
 from accord.core.run import Run
 from accord.data.holdout import Holdout, Split
 from accord.fuse.base import Panel
-from accord.pipeline.fusion import halves
+from accord.pipeline.fusion import enough, halves
 from accord.pipeline.pipeline import panel
 from accord.pipeline.sources import Sources
 from accord.pipeline.spec import Search
@@ -70,7 +70,9 @@ class _Judge:
         self.holdout = _sample(split.valid, search.queries, run)
 
     def can_try(self, kind: type[Recommender], parameter: str) -> bool:
-        """Whether values of this parameter may be tried on a catalogue of this size."""
+        """Whether values of this parameter may be tried on this data."""
+        if parameter in kind.reads_order and self.train.order == "none":
+            return False
         return parameter in kind.read_late or self.train.n_items <= self.search.max_items
 
     def made(self, source: Recommender, parameter: str, value: Any) -> Recommender | None:
@@ -95,4 +97,4 @@ class _Judge:
 
 
 def _sample(valid: Holdout, most: int, run: Run) -> Holdout:
-    return valid.take(halves(len(valid), run, 2 * most)[0])
+    return valid.take(halves(len(valid), run, 2 * enough(valid, most))[0])

@@ -40,7 +40,7 @@ class PipelineSpec(Config):
     depth: int = Field(default=100, ge=1)
     """How many items each source offers a query (more where a longer list is asked for)."""
     max_validation: int = Field(default=12_000, ge=10)
-    """The most validation queries that weights are learned on."""
+    """The most validation queries that weights are learned on; fewer where each has many true items."""
     hide: float = Field(default=0.1, ge=0, lt=1)
     """Share of items hidden to learn how to mix for items without events; 0: no separate cold weights."""
     encoders: dict[str, Values] = Field(default_factory=dict[str, Values])

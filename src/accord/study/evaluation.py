@@ -64,6 +64,8 @@ def evaluate_dataset(
     """Evaluate a pipeline on a dataset folder; with ``out`` the results are written there."""
     with run.step("load and split"):
         data, cut = make_splits(Dataset.load(folder), settings, run)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)  # now, for it is a pity to learn after the work that it cannot be
     cases: dict[str, list[Case]] = {}
     learned: list[Learned] = []
     lists: list[pa.Table] = []
@@ -75,11 +77,12 @@ def evaluate_dataset(
                 cases.setdefault(test, []).append(case)
         lists.append(_lists(result, split, max(ks)))
     with run.step("judge"):
-        pools = {test: Pool(parts, ks) for test, parts in cases.items()}
+        pools = {test: Pool(_comparable(parts), ks) for test, parts in cases.items()}
         tests = {test: pool.report(seed=run.seed) for test, pool in pools.items()}
     metrics = _metrics(data, folder, spec, settings, cut, learned, run, refit=refit, command=command)
     metrics |= {"tests": tests, "popularity_curve": _curve(cases, cut)}
-    evaluation = Evaluation(metrics, pools, pa.concat_tables(lists), learned)
+    recommendations = pa.concat_tables(lists, promote_options="default")  # cuts may differ in their sources
+    evaluation = Evaluation(metrics, pools, recommendations, learned)
     if out is not None:
         _write(evaluation, folder, out)
     return evaluation
@@ -91,13 +94,21 @@ def _cases(result: Learned, split: Split, run: Run) -> dict[str, Case]:
     shown = replace(pipeline, sources={**pipeline.sources, **result.alone})
     n_items, counts = split.refit.n_items, pipeline.events
     floors = {"random": RandomFloor(n_items, run.seed), "popularity": PopularityFloor(counts, run.seed)}
-    vectors = next(iter(pipeline.data.vectors.values()), None)
+    columns = pipeline.data.vectors
+    vectors = columns.get("attributes", next(iter(columns.values()), None))  # how unlike the items of a list are
     cases: dict[str, Case] = {}
     for test, holdout in split.tests.items():
         slates: dict[str, Slate] = {name: floor.recommend(holdout.queries, DEPTH) for name, floor in floors.items()}
         slates |= shown.compare(holdout.queries, DEPTH)
         cases[test] = Case(slates, holdout, counts, vectors)
     return cases
+
+
+def _comparable(cases: list[Case]) -> list[Case]:
+    """The systems that all cuts have, in one order: a source may be dropped, or not apply, in some."""
+    common = [name for name in cases[0].slates if all(name in case.slates for case in cases)]
+    common.sort(key="fused".__eq__)
+    return [replace(case, slates={name: case.slates[name] for name in common}) for case in cases]
 
 
 def _lists(result: Learned, split: Split, n: int) -> pa.Table:
@@ -120,7 +131,7 @@ def _metrics(
     command: str,
 ) -> dict[str, Any]:
     last = learned[-1]
-    kind = "given" if settings.train else "cold items" if settings.cold_items else settings.split
+    kind = settings.kind
     return {
         "accord": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -188,7 +199,6 @@ def _curve(cases: dict[str, list[Case]], cut: list[Split], points: int = 50) -> 
 
 def _write(evaluation: Evaluation, folder: Path, out: Path) -> None:
     """``metrics.json``, ``recommendations.parquet``, ``report.html``, and the reading in the logs."""
-    out.mkdir(parents=True, exist_ok=True)
     metrics = evaluation.metrics
     metrics["readings"] = record(
         [folder, out],

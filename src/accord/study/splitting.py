@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import math
+import zlib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -35,8 +38,19 @@ class SplitSettings(Config):
     """Its validation events."""
     test: str | None = None
     """Its test events."""
+    cold_users: float | None = None
+    """A share of the users of whom nothing is learned; each is asked for the last event, with the others as history."""
     cold_items: str | None = None
     """A fraction, or a file with one item id a line: these items are taken out of training altogether."""
+
+    @property
+    def kind(self) -> str:
+        """The protocol in one word or two."""
+        if self.train or self.test:
+            return "given"
+        if self.cold_items is not None:
+            return f"cold items, {self.split}"
+        return "cold users" if self.cold_users is not None else self.split
 
 
 def make_splits(data: Dataset, settings: SplitSettings, run: Run) -> tuple[Dataset, list[Split]]:
@@ -49,6 +63,8 @@ def make_splits(data: Dataset, settings: SplitSettings, run: Run) -> tuple[Datas
         if settings.split == "temporal":
             raise InputError("cold items go with leave-last or random", place="--split", value="temporal")
         return data, splits.cold_items(data, _cold_items(data, settings.cold_items), rng, base)
+    if settings.cold_users is not None:
+        return data, splits.cold_users(data, settings.cold_users, rng)
     if settings.split == "temporal":
         return data, splits.temporal(data, cuts=settings.cuts)
     if settings.split == "random":
@@ -58,13 +74,11 @@ def make_splits(data: Dataset, settings: SplitSettings, run: Run) -> tuple[Datas
 
 def read_ids(path: str, place: str) -> list[str]:
     """Ids of a file with one a line (plain or .gz). Raises ``InputError`` where it cannot be read."""
-    import gzip
-
     try:
         raw = Path(path).read_bytes()
         text = (gzip.decompress(raw) if path.endswith(".gz") else raw).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(error), place=place, value=path) from None
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
+        raise InputError(f"not a readable text file ({error})", place=place, value=path) from None
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -83,9 +97,12 @@ def item_numbers(data: Dataset, ids: list[str], place: str) -> Ints:
 
 def _cold_items(data: Dataset, value: str) -> Ints | float:
     try:
-        return float(value)
+        share = float(value)
     except ValueError:
+        share = math.nan  # as for a file of that name
+    if math.isnan(share):
         return item_numbers(data, read_ids(value, "--cold-items"), "--cold-items")
+    return share
 
 
 def _given(data: Dataset, settings: SplitSettings, run: Run) -> tuple[Dataset, list[Split]]:
