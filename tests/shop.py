@@ -1,9 +1,13 @@
 """A small shop with order, clock, titles, attributes and cold items, and a small pipeline for it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from accord.core.dataset import Dataset
 from accord.core.run import Run
@@ -83,3 +87,19 @@ def of_events(users: list[int], items: list[int], like: Dataset) -> Dataset:
         "timestamp": 1e9 + 86_400.0 * np.arange(len(users)),
     }
     return replace(like, events=pa.table(columns))
+
+
+def write_events(path: Path, data: Dataset, rows: NDArray[Any], *, clock: bool = True) -> Path:
+    """Some events of a log as a CSV file with ids."""
+    lines = ["user_id,item_id,timestamp" if clock else "user_id,item_id"]
+    for row in rows:
+        cells = [data.user_ids[data.event_users[row]], data.item_ids[data.event_items[row]]]
+        lines.append(",".join(cells + [repr(float(data.event_times[row]))] * clock))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def write_ids(path: Path, ids: Iterable[str]) -> Path:
+    """A file with one id a line."""
+    path.write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
+    return path
