@@ -35,8 +35,10 @@ check: $(STAMP) ## style, types and the import map, without running anything
 minimal: ## tests in an environment with the core dependencies alone
 	PYTHON="$(PYTHON)" .ci/minimal
 
-bench: $(STAMP) ## measure quality, time and memory again (hours); results go to benchmarks/
-	$(BIN)/python benchmarks/run.py
+bench: $(STAMP) ## measure quality, time and memory again; DATA=folder of the public sets
+	@test -n "$(DATA)" || { echo "make bench DATA=folder with the public sets (see benchmarks/README.md)"; exit 2; }
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/quality.py --data $(DATA)
 
 docs: $(STAMP) ## write docs/cli.md from the commands' own help
 	$(BIN)/typer accord.cli.app utils docs --name accord --output docs/cli.md

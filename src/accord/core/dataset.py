@@ -196,7 +196,7 @@ def _schema(folder: Path) -> dict[str, Any]:
         schema = json.loads(path.read_text(encoding="utf-8"))
         known = schema["format"] == FORMAT and schema["order"] in ("time", "row", "none")
         known = known and isinstance(schema["fingerprint"], str) and all(isinstance(n, str) for n in schema["links"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise DataError(
             "not a dataset folder (no schema.json)",
             place=str(folder),

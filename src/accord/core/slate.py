@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from accord.core.arrays import Bools, Floats, Ints
+from accord.core.arrays import Bools, Floats, Ints, scrambled
 from accord.core.columns import SCORE
 from accord.core.errors import InputError
 
@@ -63,9 +63,12 @@ class Slate:
         return Slate(self.items[rows], columns, {name: values[rows] for name, values in self.facts.items()})
 
     def ranked(self, by: str = SCORE, n: int | None = None) -> Slate:
-        """Best first by a column (empty places and NaN last), cut to ``n`` places."""
+        """Best first by a column (empty places and NaN last), cut to ``n`` places.
+
+        Equals come in a pseudo-random order, the same every time: the number of an item is no signal.
+        """
         key = np.where(self.filled & ~np.isnan(self.column(by)), self.column(by), -np.inf)
-        order = np.argsort(-key, axis=1, kind="stable")
+        order = np.lexsort((scrambled(self.items, np.uint32(0)), -key), axis=1)
         return self.take(order[:, :n])
 
     def head(self, n: int) -> Slate:
