@@ -14,7 +14,11 @@ from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ndcg_of_scores,
 
 FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
 """What a weight is multiplied with when it is tried."""
+ENTRIES = (0.025, 0.05, 0.1, 0.2)
+"""The weights that are tried for a source that has none."""
 PASSES = 4
+FAR = np.float32(1e6)
+"""How far below every item an empty place lies."""
 MAY_COST = 1.0
 """Standard errors of NDCG that items with events may lose to cold items."""
 
@@ -118,28 +122,42 @@ def _standard_error(values: Doubles, total: int) -> float:
 
 
 class _Search:
-    """Mean NDCG as a function of the weights, on one panel."""
+    """Mean NDCG as a function of the weights, on one panel.
+
+    It keeps, by source, how far each place of a slate is above the true item (``gaps[S, T, K]`` for T true items): the
+    rank of a true item is then the number of positive entries of the weighted sum, and trying another weight of one
+    source costs one multiplication and one addition.
+    """
 
     def __init__(self, features: Floats, panel: Panel, k: int) -> None:
-        self.panel, self.features, self.k = panel, features, k
-        self.targets = panel.targets()
-        self.empty = ~panel.slate.filled
+        rows, places = panel.targets()
+        gaps = features[rows] - features[rows, places][:, None, :]
+        gaps[~panel.slate.filled[rows]] = -FAR
+        self.gaps = np.ascontiguousarray(np.moveaxis(gaps, 2, 0))
+        ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])
+        self.share = 1 / ideal[np.minimum(panel.truth.lengths[rows], k)] / max(1, panel.total)
+        self.k = k
 
     def value(self, weights: Floats) -> float:
-        scores = self.features @ weights
-        scores[self.empty] = -np.inf
-        return float(ndcg_of_scores(scores, self.panel, self.targets, self.k).sum()) / max(1, self.panel.total)
+        return self._mean(np.tensordot(weights, self.gaps, axes=1))
 
     def improve(self, weights: Floats, source: int, best: float) -> tuple[Floats, float]:
         """Try other values of one weight; return the best weights and their value."""
-        start = weights if weights[source] > 0 else weights + 0.1 * np.eye(len(weights), dtype=np.float32)[source]
-        for factor in FACTORS if weights[source] > 0 else (0.25, 0.5, 1.0, 2.0):
-            tried = start.copy()
-            tried[source] *= factor
+        old = weights[source]
+        others = weights.copy()
+        others[source] = 0
+        rest = np.tensordot(others, self.gaps, axes=1)
+        for option in [old * factor for factor in FACTORS] if old > 0 else ENTRIES:
+            tried = others.copy()
+            tried[source] = option
             if tried.sum() <= 0:
                 continue
-            tried /= tried.sum()
-            value = self.value(tried)
-            if value > best + 1e-7 or (factor == 0 and value >= best - 1e-7):  # without, where it makes no difference
-                weights, best = tried.astype(np.float32), value
+            value = self._mean(rest + np.float32(option) * self.gaps[source])
+            if value > best + 1e-7 or (option == 0 and value >= best - 1e-7):  # without, where it makes no difference
+                weights, best = (tried / tried.sum()).astype(np.float32), value
         return weights, best
+
+    def _mean(self, above: Floats) -> float:
+        """Mean NDCG where ``above[T, K]`` is positive for the places ranked before the true item; ties share ranks."""
+        ranks = (above > 0).sum(axis=1) + 0.5 * ((above == 0).sum(axis=1) - 1)
+        return float((np.where(ranks < self.k, 1 / np.log2(ranks + 2), 0) * self.share).sum())

@@ -37,7 +37,9 @@ ENOUGH = 50
 """Validation is cut anew, and cold weights are left out, where there are fewer queries than this."""
 FEWEST = 10
 """The fewest validation queries that anything is chosen on."""
-COLD_QUERIES = 4_000
+DEPTH = 50
+"""How many items each source offers while weights are learned: they are judged by the first ten places."""
+COLD_QUERIES = 3_000
 """About how many true items the weights of cold items are learned on."""
 
 
@@ -179,7 +181,7 @@ class _Work:
         return replace(data, items=self.split.train.items, vectors=self.split.train.vectors)
 
     def _panel(self, sources: Sources, holdout: Holdout, data: Dataset) -> Panel:
-        return panel(sources, holdout.queries, holdout.truth, data.item_counts, self.spec.depth)
+        return panel(sources, holdout.queries, holdout.truth, data.item_counts, min(DEPTH, self.spec.depth))
 
     def _hidden_items(self) -> Bools:
         counts = self.split.train.item_counts
