@@ -14,7 +14,7 @@ C = TypeVar("C", bound="Config")
 
 
 class Config(BaseModel):
-    """Base of every configuration: frozen, hashable, no unknown keys."""
+    """Base of every configuration: frozen, no unknown keys, hashed by its values (tables and lists too)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -23,6 +23,9 @@ class Config(BaseModel):
         """Short SHA-256 of the values, the same on every machine."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.digest))
 
 
 def parse(kind: type[C], values: dict[str, Any], place: str) -> C:

@@ -15,7 +15,7 @@ from accord.core import columns as c
 from accord.core.arrays import Ints
 from accord.core.config import Config
 from accord.core.dataset import Dataset
-from accord.core.errors import DataError, InputError
+from accord.core.errors import InputError
 from accord.core.run import Run
 from accord.data import splits
 from accord.data.holdout import Split
@@ -134,7 +134,8 @@ def _joined(data: Dataset, logs: list[Dataset]) -> Dataset:
         users = _with_new(users, c.USER, log.user_ids.tolist())
     target = Dataset(data.events, items, users)
     clock = all(log.order == "time" for log in logs)
-    events = pa.concat_tables([_renumbered(log, target, clock=clock) for log in logs])
+    parts = [_renumbered(log, target, clock=clock) for log in logs]
+    events = pa.concat_tables(parts, promote_options="default")
     order = "time" if clock else "none" if data.order == "none" else "row"
     return Dataset(events, items, users, data.links, order)
 
@@ -151,9 +152,6 @@ def _with_new(table: pa.Table, key: str, ids: list[str]) -> pa.Table:
 def _renumbered(log: Dataset, target: Dataset, *, clock: bool) -> pa.Table:
     users = np.array([target.user_numbers[name] for name in log.user_ids], dtype=np.int32)[log.event_users]
     items = np.array([target.item_numbers[name] for name in log.item_ids], dtype=np.int32)[log.event_items]
-    columns = {c.USER_NUMBER: users, c.ITEM_NUMBER: items, c.WEIGHT: log.event_weights}
-    if clock:
-        columns[c.TIME] = log.event_times
-    if len(users) != log.n_events:
-        raise DataError("events were lost while joining the files")
-    return pa.table(columns)
+    others = [name for name in log.events.column_names if name not in (c.USER_NUMBER, c.ITEM_NUMBER)]
+    kept = log.events.select(others if clock else [name for name in others if name != c.TIME])
+    return kept.append_column(c.USER_NUMBER, pa.array(users)).append_column(c.ITEM_NUMBER, pa.array(items))
