@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field
@@ -46,6 +46,10 @@ class Fuser(Part):
         """``float32[B, K, S]``: the parts whose sum over sources is the score."""
         raise InputError("a fuser must define contributions", value=type(self).__name__)
 
+    def value(self, panel: Panel) -> float:
+        """Mean NDCG@10 of the fused lists over all queries of the panel."""
+        return panel.ndcg(self.contributions(panel.slate).sum(axis=2))
+
     def __call__(self, queries: Queries, slate: Slate) -> Slate:
         """Add the column ``score``; empty places get NaN."""
         total = self.contributions(slate).sum(axis=2)
@@ -60,6 +64,8 @@ class Panel:
     truth: Ragged
     total: int
     """How many queries were asked; those whose truth no source offered may be left out of ``slate``: they score 0."""
+    memo: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False, compare=False)
+    """What fusers have worked out of this panel, so that trying many mixes does not work it out many times."""
 
     @classmethod
     def of(cls, slates: Iterable[tuple[Slate, Ragged]]) -> Panel:
@@ -83,7 +89,9 @@ class Panel:
 
     def targets(self) -> tuple[Longs, Longs]:
         """Rows and places of the true items within the slates."""
-        return find_targets(self.slate, self.truth)
+        if "targets" not in self.memo:
+            self.memo["targets"] = find_targets(self.slate, self.truth)
+        return self.memo["targets"]
 
     def ndcg(self, scores: Floats, k: int = 10) -> float:
         """Mean NDCG at k over all queries asked, ranking the places by ``scores[B, K]``; NaN comes last."""

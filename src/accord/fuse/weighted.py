@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Literal, Self
+from collections.abc import Callable, Collection
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,7 @@ FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
 ENTRIES = (0.025, 0.05, 0.1, 0.2)
 """The weights that are tried for a source that has none."""
 PASSES = 4
+Scale: TypeAlias = Callable[[Slate, tuple[str, ...]], Floats]
 FAR = np.float32(1e6)
 """How far below every item an empty place lies."""
 MAY_COST = 1.0
@@ -77,13 +78,23 @@ class Weighted(Fuser):
         parts = self._normalised(slate) * self.weights[rows]
         return parts + (self.shift[0] / len(self.config.sources)) * rows[:, :, None].astype(np.float32)
 
+    def value(self, panel: Panel) -> float:
+        """Mean NDCG@10 of the fused lists over all queries of the panel."""
+        if self.shift[0] or (self.weights[0] != self.weights[1]).any() or self.config.k != 10:
+            return super().value(panel)
+        return self._search(panel).value(self.weights[0])
+
+    def _search(self, panel: Panel) -> _Search:
+        scale = standardised if self.config.normalise == "z" else ranged
+        return _Search(panel, self.config.sources, scale, self.config.k)
+
     def _normalised(self, slate: Slate) -> Floats:
         scale = standardised if self.config.normalise == "z" else ranged
         return scale(slate, self.config.sources)
 
     def _ascend(self, panel: Panel, allowed: Collection[str]) -> Floats:
         """Weights that maximise mean NDCG on the panel."""
-        search = _Search(self._normalised(panel.slate), panel, self.config.k)
+        search = self._search(panel)
         free = [place for place, name in enumerate(self.config.sources) if name in allowed]
         weights = np.zeros(len(self.config.sources), np.float32)
         weights[free] = 1 / len(free)
@@ -124,40 +135,59 @@ def _standard_error(values: Doubles, total: int) -> float:
 class _Search:
     """Mean NDCG as a function of the weights, on one panel.
 
-    It keeps, by source, how far each place of a slate is above the true item (``gaps[S, T, K]`` for T true items): the
-    rank of a true item is then the number of positive entries of the weighted sum, and trying another weight of one
-    source costs one multiplication and one addition.
+    It reads, by source, how far each place of a slate is above the true item (``[T, K]`` for T true items): the rank
+    of a true item is then the number of positive entries of the weighted sum, and trying another weight of one source
+    costs one multiplication and one addition.
     """
 
-    def __init__(self, features: Floats, panel: Panel, k: int) -> None:
-        rows, places = panel.targets()
-        gaps = features[rows] - features[rows, places][:, None, :]
-        gaps[~panel.slate.filled[rows]] = -FAR
-        self.gaps = np.ascontiguousarray(np.moveaxis(gaps, 2, 0))
+    def __init__(self, panel: Panel, sources: tuple[str, ...], scale: Scale, k: int) -> None:
+        rows, places = targets = panel.targets()
+        self.gaps = [_gaps(panel, name, scale, targets) for name in sources]
         ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])
         self.share = 1 / ideal[np.minimum(panel.truth.lengths[rows], k)] / max(1, panel.total)
+        self.shape = (len(places), panel.slate.width)
         self.k = k
 
     def value(self, weights: Floats) -> float:
-        return self._mean(np.tensordot(weights, self.gaps, axes=1))
+        return self._mean(self._above(weights))
 
     def improve(self, weights: Floats, source: int, best: float) -> tuple[Floats, float]:
         """Try other values of one weight; return the best weights and their value."""
         old = weights[source]
         others = weights.copy()
         others[source] = 0
-        rest = np.tensordot(others, self.gaps, axes=1)
+        rest = self._above(others)
         for option in [old * factor for factor in FACTORS] if old > 0 else ENTRIES:
             tried = others.copy()
             tried[source] = option
             if tried.sum() <= 0:
                 continue
-            value = self._mean(rest + np.float32(option) * self.gaps[source])
+            value = self._mean((rest + np.float32(option) * self.gaps[source]).astype(np.float32, copy=False))
             if value > best + 1e-7 or (option == 0 and value >= best - 1e-7):  # without, where it makes no difference
                 weights, best = (tried / tried.sum()).astype(np.float32), value
         return weights, best
+
+    def _above(self, weights: Floats) -> Floats:
+        """``float32[T, K]``: how far each place is above the true item."""
+        total = np.zeros(self.shape, np.float32)
+        for weight, gaps in zip(weights, self.gaps, strict=True):
+            if weight:
+                total += np.float32(weight) * gaps
+        return total
 
     def _mean(self, above: Floats) -> float:
         """Mean NDCG where ``above[T, K]`` is positive for the places ranked before the true item; ties share ranks."""
         ranks = (above > 0).sum(axis=1) + 0.5 * ((above == 0).sum(axis=1) - 1)
         return float((np.where(ranks < self.k, 1 / np.log2(ranks + 2), 0) * self.share).sum())
+
+
+def _gaps(panel: Panel, source: str, scale: Scale, targets: tuple[Longs, Longs]) -> Floats:
+    """``float32[T, K]``: one source's normalised score of each place less that of the true item; kept in the panel."""
+    key = (source, scale.__name__)
+    if key not in panel.memo:
+        rows, places = targets
+        scores = scale(panel.slate, (source,))[:, :, 0]
+        gaps = scores[rows] - scores[rows, places][:, None]
+        gaps[~panel.slate.filled[rows]] = -FAR
+        panel.memo[key] = gaps
+    return panel.memo[key]

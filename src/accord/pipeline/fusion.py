@@ -41,11 +41,11 @@ def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Ru
     best = max(range(len(fusers)), key=lambda place: tried[place]["a"])
     kept, dropped = _eliminate(fusers[best], sources, a, b, run)
     fuser = _learned(fusers[best], kept, a, run)
-    singles = {name: (_value(_single(name), a), _value(_single(name), b)) for name in sources}
+    singles = {name: (_single(name).value(a), _single(name).value(b)) for name in sources}
     tried += [{"kind": f"{name} alone", "a": va, "b": vb} for name, (va, vb) in singles.items()]
-    tried.append({"kind": f"{_label(fusers[best])}, after dropping", "a": _value(fuser, a), "b": _value(fuser, b)})
+    tried.append({"kind": f"{_label(fusers[best])}, after dropping", "a": fuser.value(a), "b": fuser.value(b)})
     champion = max(singles, key=lambda name: singles[name][0])
-    if _value(fuser, b) <= singles[champion][1]:
+    if fuser.value(b) <= singles[champion][1]:
         dropped |= {
             name: f"the fused list was not above {champion} alone on half B" for name in kept if name != champion
         }
@@ -57,11 +57,11 @@ def _eliminate(values: Values, sources: list[str], a: Panel, b: Panel, run: Run)
     kept, dropped = list(sources), dict[str, str]()
     while len(kept) > 1:
         whole = _learned(values, kept, a, run)
-        on_a, on_b = _value(whole, a), _value(whole, b)
+        on_a, on_b = whole.value(a), whole.value(b)
         trials: dict[str, tuple[float, float]] = {}
         for name in kept:
             without = _learned(values, [other for other in kept if other != name], a, run)
-            trials[name] = (_value(without, a) - on_a, _value(without, b) - on_b)
+            trials[name] = (without.value(a) - on_a, without.value(b) - on_b)
         name = max(trials, key=lambda source: trials[source][0])
         gain_a, gain_b = trials[name]
         if gain_a > -USELESS:
@@ -78,7 +78,7 @@ def _eliminate(values: Values, sources: list[str], a: Panel, b: Panel, run: Run)
 
 def _tried(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> dict[str, Any]:
     fuser = _learned(values, sources, a, run)
-    return {"kind": _label(values), "a": _value(fuser, a), "b": _value(fuser, b)}
+    return {"kind": _label(values), "a": fuser.value(a), "b": fuser.value(b)}
 
 
 def _learned(values: Values, sources: list[str], panel: Panel, run: Run) -> Fuser:
@@ -88,10 +88,6 @@ def _learned(values: Values, sources: list[str], panel: Panel, run: Run) -> Fuse
 
 def _single(name: str) -> Fuser:
     return Weighted(sources=(name,))
-
-
-def _value(fuser: Fuser, panel: Panel) -> float:
-    return panel.ndcg(fuser.contributions(panel.slate).sum(axis=2))
 
 
 def _label(values: Values) -> str:
