@@ -9,7 +9,7 @@ from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.evaluate.metrics import ndcg
 from accord.fuse.base import EVENTS, Panel, standardised
-from accord.fuse.weighted import MAY_COST, Weighted
+from accord.fuse.weighted import MAY_COST, MOST_COST, Weighted
 from accord.testing import planted
 
 RUN = Run(cache=None)
@@ -121,7 +121,7 @@ def test_cold_items_cost_the_others_no_more_than_they_may(lift, often):
 
     chosen, alone = float(fuser.shift[0]), warm(np.where(cold, -1e3, at(0)))
     squares = (alone**2).sum() - alone.sum() ** 2 / mixed.total
-    allowed = MAY_COST * np.sqrt(squares)
+    allowed = min(MAY_COST * np.sqrt(squares), MOST_COST * alone.sum())
     values = {shift: mixed.ndcg(at(shift)) for shift in np.arange(-6, 3.01, 0.25)}
     possible = {shift: value for shift, value in values.items() if (alone - warm(at(shift))).sum() <= allowed + 1e-6}
     assert chosen in possible

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from copy import copy
 from typing import Literal, Self, TypeAlias
 
 import numpy as np
@@ -17,11 +18,17 @@ FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
 ENTRIES = (0.025, 0.05, 0.1, 0.2)
 """The weights that are tried for a source that has none."""
 PASSES = 4
+SMALL = 1_000
+"""Panels with fewer queries are resampled: on them one ascent follows noise (bagging: Breiman, 1996)."""
+BAGS = 16
+"""How many resamples."""
 Scale: TypeAlias = Callable[[Slate, tuple[str, ...]], Floats]
 FAR = np.float32(1e6)
 """How far below every item an empty place lies."""
 MAY_COST = 1.0
 """Standard errors of NDCG that items with events may lose to cold items."""
+MOST_COST = 0.02
+"""The share of their NDCG that they may lose at most, however large the standard error."""
 
 
 class WeightedConfig(FuserConfig):
@@ -93,13 +100,21 @@ class Weighted(Fuser):
         return scale(slate, self.config.sources)
 
     def _ascend(self, panel: Panel, allowed: Collection[str]) -> Floats:
-        """Weights that maximise mean NDCG on the panel."""
+        """Weights that maximise mean NDCG on the panel; on a small one, their mean over resamples of its queries."""
         search = self._search(panel)
         free = [place for place, name in enumerate(self.config.sources) if name in allowed]
+        if len(panel) >= SMALL or not len(panel):
+            return self._climb(search, free)
+        rng = np.random.default_rng(0)
+        draws = [rng.poisson(1.0, len(panel)) for _ in range(BAGS)]
+        return np.mean([self._climb(search.drawn(counts), free) for counts in draws], axis=0).astype(np.float32)
+
+    def _climb(self, search: _Search, free: list[int]) -> Floats:
+        """Coordinate ascent from equal weights."""
         weights = np.zeros(len(self.config.sources), np.float32)
         weights[free] = 1 / len(free)
         best = search.value(weights)
-        for _ in range(PASSES if len(panel) else 0):
+        for _ in range(PASSES if search.shape[0] else 0):
             before = best
             for source in free:
                 weights, best = search.improve(weights, source, best)
@@ -116,7 +131,7 @@ class Weighted(Fuser):
         warm = ~cold[targets]
         warm_targets: tuple[Longs, Longs] = (targets[0][warm], targets[1][warm])
         alone = ndcg_of_scores(np.where(cold, -np.inf, scores), panel, warm_targets, self.config.k)
-        allowed = MAY_COST * _standard_error(alone, panel.total)
+        allowed = min(MAY_COST * _standard_error(alone, panel.total), MOST_COST * float(alone.sum()))
         best, best_value = -10.0, -1.0
         for shift in np.arange(-6, 3.01, 0.25):
             moved = np.where(cold, scores + shift, scores)
@@ -141,12 +156,19 @@ class _Search:
     """
 
     def __init__(self, panel: Panel, sources: tuple[str, ...], scale: Scale, k: int) -> None:
-        rows, places = targets = panel.targets()
+        self.rows, places = targets = panel.targets()
+        rows = self.rows
         self.gaps = [_gaps(panel, name, scale, targets) for name in sources]
         ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])
         self.share = 1 / ideal[np.minimum(panel.truth.lengths[rows], k)] / max(1, panel.total)
         self.shape = (len(places), panel.slate.width)
         self.k = k
+
+    def drawn(self, counts: Longs) -> _Search:
+        """The same search with each query of the panel counted so many times."""
+        other = copy(self)
+        other.share = self.share * counts[self.rows]
+        return other
 
     def value(self, weights: Floats) -> float:
         return self._mean(self._above(weights))

@@ -34,8 +34,8 @@ def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Ru
     """Choose the fuser and its sources on half ``a``; half ``b`` may only object.
 
     1. Every fuser is learned on half A with all sources; the best there is taken. 2. Sources are dropped one by one
-    where half A does without them, or where half B contradicts that they help. 3. Where the fused list is not above
-    the best single source on half B, that source alone is kept.
+    where half A does without them and half B confirms it, or where half B gains more without them than half A loses.
+    3. Where the fused list is not above the best single source on half B, that source alone is kept.
     """
     tried = [_tried(values, sources, a, b, run) for values in fusers]
     best = max(range(len(fusers)), key=lambda place: tried[place]["a"])
@@ -54,24 +54,22 @@ def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Ru
 
 
 def _eliminate(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> tuple[list[str], dict[str, str]]:
+    """Drop sources one by one: what half A does without and half B confirms, then what half B speaks against."""
     kept, dropped = list(sources), dict[str, str]()
     while len(kept) > 1:
         whole = _learned(values, kept, a, run)
         on_a, on_b = whole.value(a), whole.value(b)
-        trials: dict[str, tuple[float, float]] = {}
+        gains: dict[str, tuple[float, float]] = {}
         for name in kept:
             without = _learned(values, [other for other in kept if other != name], a, run)
-            trials[name] = (without.value(a) - on_a, without.value(b) - on_b)
-        name = max(trials, key=lambda source: trials[source][0])
-        gain_a, gain_b = trials[name]
-        if gain_a > -USELESS:
-            dropped[name] = f"adds nothing on validation half A (NDCG@10 {gain_a:+.4f} without it)"
-        else:
-            name = max(trials, key=lambda source: trials[source][1])
-            gain_b = trials[name][1]
-            if gain_b <= 0:
-                break
-            dropped[name] = f"half B does better without it (NDCG@10 {gain_b:+.4f})"
+            gains[name] = (without.value(a) - on_a, without.value(b) - on_b)
+        useless = [name for name, gain in gains.items() if min(gain) > -USELESS]
+        refuted = [name for name, (gain_a, gain_b) in gains.items() if gain_b > max(0.0, -gain_a)]
+        if not useless and not refuted:
+            break
+        name = max(useless or refuted, key=lambda name: sum(gains[name]))
+        why = "adds nothing on either half of validation" if useless else "half B of validation does better without it"
+        dropped[name] = f"{why} (NDCG@10 {gains[name][0]:+.4f} and {gains[name][1]:+.4f} without it)"
         kept.remove(name)
     return kept, dropped
 
