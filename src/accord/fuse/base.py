@@ -38,8 +38,11 @@ class Fuser(Part):
 
     Config = FuserConfig
 
-    def fit(self, panel: Panel, run: Run) -> Self:
-        """Learn from held-back events; a fuser without weights learns nothing."""
+    def fit(self, panel: Panel, run: Run, *, draft: bool = False) -> Self:
+        """Learn from held-back events; a fuser without weights learns nothing.
+
+        A ``draft`` may be rough: many are learned to be compared, one is learned to be used.
+        """
         return self
 
     def contributions(self, slate: Slate) -> Floats:

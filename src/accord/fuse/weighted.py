@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from copy import copy
 from typing import Literal, Self, TypeAlias
 
@@ -59,13 +59,9 @@ class Weighted(Fuser):
         self.shift: Floats = np.zeros(1, np.float32)
         """Added to the score of cold items."""
 
-    def fit(self, panel: Panel, run: Run) -> Self:
+    def fit(self, panel: Panel, run: Run, *, draft: bool = False) -> Self:
         """Learn the weights of items with events; cold items get the same until ``fit_cold`` is called."""
-        return self.fit_warm(panel, self.config.sources)
-
-    def fit_warm(self, panel: Panel, allowed: Collection[str]) -> Self:
-        """As ``fit``, with the weights of all sources but the ``allowed`` ones held at zero."""
-        self.weights = np.tile(self._ascend(panel, allowed), (2, 1))
+        self.weights = np.tile(self._ascend(panel, draft=draft), (2, 1))
         return self
 
     def fit_cold(self, among_cold: Panel, mixed: Panel | None = None) -> Self:
@@ -74,7 +70,7 @@ class Weighted(Fuser):
         The shift is the one with the best NDCG on the mixed panel among those that cost the warm truths there no more
         than ``MAY_COST`` standard errors.
         """
-        self.weights = np.stack([self.weights[0], self._ascend(among_cold, self.config.sources)])
+        self.weights = np.stack([self.weights[0], self._ascend(among_cold)])
         if mixed is not None:
             self.shift = np.array([self._best_shift(mixed)], np.float32)
         return self
@@ -99,24 +95,23 @@ class Weighted(Fuser):
         scale = standardised if self.config.normalise == "z" else ranged
         return scale(slate, self.config.sources)
 
-    def _ascend(self, panel: Panel, allowed: Collection[str]) -> Floats:
+    def _ascend(self, panel: Panel, *, draft: bool = False) -> Floats:
         """Weights that maximise mean NDCG on the panel; on a small one, their mean over resamples of its queries."""
         search = self._search(panel)
-        free = [place for place, name in enumerate(self.config.sources) if name in allowed]
-        if len(panel) >= SMALL or not len(panel):
-            return self._climb(search, free)
+        if draft or len(panel) >= SMALL or not len(panel):
+            return self._climb(search)
         rng = np.random.default_rng(0)
         draws = [rng.poisson(1.0, len(panel)) for _ in range(BAGS)]
-        return np.mean([self._climb(search.drawn(counts), free) for counts in draws], axis=0).astype(np.float32)
+        return np.mean([self._climb(search.drawn(counts)) for counts in draws], axis=0).astype(np.float32)
 
-    def _climb(self, search: _Search, free: list[int]) -> Floats:
+    def _climb(self, search: _Search) -> Floats:
         """Coordinate ascent from equal weights."""
-        weights = np.zeros(len(self.config.sources), np.float32)
-        weights[free] = 1 / len(free)
+        n = len(self.config.sources)
+        weights = np.full(n, 1 / n, np.float32)
         best = search.value(weights)
         for _ in range(PASSES if search.shape[0] else 0):
             before = best
-            for source in free:
+            for source in range(n):
                 weights, best = search.improve(weights, source, best)
             if best - before < 1e-5:
                 break

@@ -81,7 +81,7 @@ def _tried(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> 
 
 def _learned(values: Values, sources: list[str], panel: Panel, run: Run) -> Fuser:
     fuser: Fuser = make("fusers", values, "fusers", sources=tuple(sources))
-    return fuser.fit(panel, run)
+    return fuser.fit(panel, run, draft=True)
 
 
 def _single(name: str) -> Fuser:
