@@ -20,7 +20,7 @@ ENTRIES = (0.025, 0.05, 0.1, 0.2)
 PASSES = 4
 SMALL = 1_000
 """Panels with fewer queries are resampled: on them one ascent follows noise (bagging: Breiman, 1996)."""
-BAGS = 16
+BAGS = 8
 """How many resamples."""
 Scale: TypeAlias = Callable[[Slate, tuple[str, ...]], Floats]
 FAR = np.float32(1e6)
@@ -64,13 +64,13 @@ class Weighted(Fuser):
         self.weights = np.tile(self._ascend(panel, draft=draft), (2, 1))
         return self
 
-    def fit_cold(self, among_cold: Panel, mixed: Panel | None = None) -> Self:
+    def fit_cold(self, among_cold: Panel, mixed: Panel | None = None, *, draft: bool = False) -> Self:
         """Learn the weights of cold items from a panel of cold items alone, and their shift from a mixed one.
 
         The shift is the one with the best NDCG on the mixed panel among those that cost the warm truths there no more
         than ``MAY_COST`` standard errors.
         """
-        self.weights = np.stack([self.weights[0], self._ascend(among_cold)])
+        self.weights = np.stack([self.weights[0], self._ascend(among_cold, draft=draft)])
         if mixed is not None:
             self.shift = np.array([self._best_shift(mixed)], np.float32)
         return self

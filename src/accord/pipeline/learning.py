@@ -213,7 +213,7 @@ def _cold_fuser(fuser: Weighted, sources: list[str], among_cold: Panel, mixed: P
     warm = dict(zip(fuser.config.sources, fuser.weights[0], strict=True))
     trial = Weighted(fuser.config.model_copy(update={"sources": tuple(sources)}))
     trial.weights = np.tile(np.array([warm.get(name, 0.0) for name in sources], np.float32), (2, 1))
-    trial.fit_cold(among_cold)
+    trial.fit_cold(among_cold, draft=True)
     used = tuple(n for n, w in zip(sources, trial.weights.T, strict=True) if w[0] > 0 or w[1] >= 0.02)
     final = Weighted(fuser.config.model_copy(update={"sources": used}))
     final.weights = np.tile(np.array([warm.get(name, 0.0) for name in used], np.float32), (2, 1))
