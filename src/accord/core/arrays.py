@@ -71,7 +71,7 @@ class Ragged:
         return Ragged(self.values[mask], offsets_of(np.bincount(self.rows[mask], minlength=len(self))))
 
 
-def scrambled(numbers: NDArray[Any], salt: np.uint32) -> NDArray[np.uint32]:
+def scrambled(numbers: NDArray[Any], salt: NDArray[np.uint32] | np.uint32) -> NDArray[np.uint32]:
     """A pseudo-random number for each number, another for each salt; different numbers never get the same.
 
     It is the finaliser of MurmurHash3, which is one to one on 32 bits.

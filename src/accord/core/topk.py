@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accord.core.arrays import Floats, Ints, Longs, scrambled
+from accord.core.arrays import Bools, Floats, Ints, Longs, scrambled
 from accord.core.slate import EMPTY
 
 _LOWEST = np.finfo(np.float32).min
+_NOTHING = np.iinfo(np.uint64).max
+"""The key of an empty place: it sorts last."""
+FEW = 8
+"""Rows where at most ``FEW * k`` scores reach the bound are sorted together."""
 
 
 def top_k(scores: Floats, k: int, tie_keys: Longs) -> tuple[Ints, Floats]:
@@ -27,12 +31,34 @@ def top_k(scores: Floats, k: int, tie_keys: Longs) -> tuple[Ints, Floats]:
     if k == 0:
         return picked, values
     salts = np.asarray(tie_keys).astype(np.uint32)
-    for row, bound in enumerate(_bounds(scores, k)):
-        items = np.flatnonzero(scores[row] >= bound)
+    reached = scores >= _bounds(scores, k)[:, None]
+    counts = reached.sum(axis=1)
+    few = counts <= FEW * k
+    rows = np.flatnonzero(few)
+    if len(rows):
+        picked[rows], values[rows] = _best_of_few(scores, reached, rows, counts, salts, k)
+    for row in np.flatnonzero(~few):  # many equal scores: one row at a time
+        items = np.flatnonzero(reached[row])
         best = _best(_order_keys(scores[row, items], items, salts[row]), k)
         picked[row, : len(best)] = items[best]
         values[row, : len(best)] = scores[row, items[best]]
     return picked, values
+
+
+def _best_of_few(
+    scores: Floats, reached: Bools, rows: Longs, counts: Longs, salts: NDArray[np.uint32], k: int
+) -> tuple[Ints, Floats]:
+    """The best ``k`` of the reached items of some rows, all rows at once."""
+    at, items = np.nonzero(reached[rows])
+    reach = counts[rows]
+    place = np.arange(len(at)) - np.repeat(np.cumsum(reach) - reach, reach)
+    keys = np.full((len(rows), max(k, int(reach.max()))), _NOTHING, np.uint64)
+    keys[at, place] = _order_keys(scores[rows[at], items], items, salts[rows[at]])
+    numbers = np.full(keys.shape, EMPTY, np.int32)
+    numbers[at, place] = items
+    picked = np.take_along_axis(numbers, np.argsort(keys, axis=1)[:, :k], axis=1)
+    values = scores[rows[:, None], np.maximum(picked, 0)]
+    return picked, np.where(picked == EMPTY, np.nan, values).astype(np.float32)
 
 
 def _bounds(scores: Floats, k: int) -> Floats:
@@ -58,7 +84,7 @@ def _best(keys: NDArray[np.uint64], k: int) -> Longs:
     return smallest[np.argsort(keys[smallest])]
 
 
-def _order_keys(values: Floats, items: NDArray[Any], salt: np.uint32) -> NDArray[np.uint64]:
+def _order_keys(values: Floats, items: NDArray[Any], salt: NDArray[np.uint32] | np.uint32) -> NDArray[np.uint64]:
     """Keys that sort by falling value, and within equal values by a pseudo-random number of item and query."""
     bits = (values + np.float32(0)).view(np.uint32)  # adding zero makes -0.0 equal to 0.0
     falling = np.where(bits >> np.uint32(31), bits, bits ^ np.uint32(0x7FFFFFFF)).astype(np.uint64)
