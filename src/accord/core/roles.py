@@ -109,17 +109,25 @@ class Scored:
 def _hidden(scores: Floats, rules: Eligibility) -> tuple[Longs, Doubles, Doubles, Floats, Floats]:
     """Hide what must not be shown, in place, and return ``FACTS``."""
     count = np.maximum(rules.count, 1)
-    rules.fill(scores, 0.0)
-    wide = scores.astype(np.float64)  # squares of tiny or huge scores leave the range of float32
-    mean = wide.sum(axis=1) / count
-    wide -= mean[:, None]
-    rules.fill(wide, 0.0)
-    spread = np.sqrt(np.einsum("ij,ij->i", wide, wide) / count)
     rules.fill(scores, np.inf)
     low = scores.min(axis=1, initial=np.inf)
     rules.fill(scores, -np.inf)
     high = scores.max(axis=1, initial=-np.inf)
+    rules.fill(scores, 0.0)
+    plain = _plain(low, high)
+    wide = scores if plain else scores.astype(np.float64)  # squares of tiny or huge scores leave the range of float32
+    mean = wide.sum(axis=1) / count
+    centred = wide - mean.astype(wide.dtype)[:, None]
+    rules.fill(centred, 0.0)
+    spread = np.sqrt(np.einsum("ij,ij->i", centred, centred) / count)
+    rules.fill(scores, -np.inf)
     return rules.count, mean, np.where((rules.count > 0) & (high > low), spread, 0.0), low, high
+
+
+def _plain(low: Floats, high: Floats) -> bool:
+    """Whether float32 holds the squares of these scores' deviations."""
+    width = high - low
+    return bool(np.all((np.abs(low) < 1e12) & (np.abs(high) < 1e12) & ((width <= 0) | (width > 1e-12))))
 
 
 class Recommender(Part):
