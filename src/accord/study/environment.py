@@ -1,12 +1,27 @@
-"""What a result depends on beside data and configuration: versions and the machine."""
+"""What a result depends on beside its configuration: the data, versions and the machine."""
 
 from __future__ import annotations
 
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from accord.core.dataset import Dataset
 
 PACKAGES = ("accord", "numpy", "scipy", "polars", "pyarrow", "scikit-learn", "torch", "onnxruntime", "transformers")
+
+
+def described(data: Dataset, folder: Path) -> dict[str, str | int]:
+    """Name, fingerprint and size of a dataset."""
+    return {
+        "name": folder.name,
+        "fingerprint": data.fingerprint,
+        "users": data.n_users,
+        "items": data.n_items,
+        "events": data.n_events,
+        "order": data.order,
+    }
 
 
 def versions() -> dict[str, str]:

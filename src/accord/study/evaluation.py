@@ -25,7 +25,7 @@ from accord.fuse.weighted import Weighted
 from accord.pipeline.artefact import resolved
 from accord.pipeline.learning import Learned, learn
 from accord.pipeline.spec import PipelineSpec
-from accord.study.environment import machine, versions
+from accord.study.environment import described, machine, versions
 from accord.study.evaluation_page import render
 from accord.study.examples import examples
 from accord.study.lists import as_table
@@ -138,14 +138,7 @@ def _metrics(
         "command": command,
         "versions": versions(),
         "machine": machine(),
-        "dataset": {
-            "name": folder.name,
-            "fingerprint": data.fingerprint,
-            "users": data.n_users,
-            "items": data.n_items,
-            "events": data.n_events,
-            "order": data.order,
-        },
+        "dataset": described(data, folder),
         "preset": spec.name,
         "config_digest": spec.digest,
         "config_text": resolved(last.pipeline).to_toml(),

@@ -14,7 +14,7 @@ from accord.data.holdout import Split
 from accord.pipeline.artefact import check_place, save
 from accord.pipeline.learning import Learned, learn
 from accord.pipeline.spec import PipelineSpec
-from accord.study.environment import machine, versions
+from accord.study.environment import described, machine, versions
 from accord.study.splitting import SplitKind
 
 
@@ -44,13 +44,7 @@ def _split(data: Dataset, kind: SplitKind | None, run: Run) -> Split:
 def _facts(learned: Learned, data: Dataset, folder: Path, run: Run) -> dict[str, Any]:
     """What the card says beside the file hashes."""
     return {
-        "dataset": {
-            "name": folder.name,
-            "fingerprint": data.fingerprint,
-            "users": data.n_users,
-            "items": data.n_items,
-            "events": data.n_events,
-        },
+        "dataset": described(data, folder),
         "seed": run.seed,
         "validation": {"tried": learned.tried, "tuned": learned.tuned},
         "dropped": learned.dropped,
