@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accord.core.arrays import Bools, Floats, Ints, Longs, scrambled
+from accord.core.arrays import Floats, Ints, Longs, Ragged, scrambled
 from accord.core.slate import EMPTY
 
 _LOWEST = np.finfo(np.float32).min
@@ -31,28 +31,33 @@ def top_k(scores: Floats, k: int, tie_keys: Longs) -> tuple[Ints, Floats]:
     if k == 0:
         return picked, values
     salts = np.asarray(tie_keys).astype(np.uint32)
-    reached = scores >= _bounds(scores, k)[:, None]
-    counts = reached.sum(axis=1)
-    few = counts <= FEW * k
+    reached = _reached(scores, _bounds(scores, k))
+    few = reached.lengths <= FEW * k
     rows = np.flatnonzero(few)
     if len(rows):
-        picked[rows], values[rows] = _best_of_few(scores, reached, rows, counts, salts, k)
-    for row in np.flatnonzero(~few):  # many equal scores: one row at a time
-        items = np.flatnonzero(reached[row])
+        picked[rows], values[rows] = _best_of_few(scores, reached.take(rows), rows, salts, k)
+    for row in np.flatnonzero(~few).tolist():  # many equal scores: one row at a time
+        items = reached[row]
         best = _best(_order_keys(scores[row, items], items, salts[row]), k)
         picked[row, : len(best)] = items[best]
         values[row, : len(best)] = scores[row, items[best]]
     return picked, values
 
 
+def _reached(scores: Floats, bounds: Floats) -> Ragged:
+    """The items of each row whose score reaches the row's bound."""
+    cells = np.flatnonzero(scores >= bounds[:, None])  # of one flat array: several times faster than of rows
+    offsets = np.searchsorted(cells, np.arange(len(scores) + 1) * scores.shape[1]).astype(np.int64)
+    return Ragged(cells % scores.shape[1], offsets)
+
+
 def _best_of_few(
-    scores: Floats, reached: Bools, rows: Longs, counts: Longs, salts: NDArray[np.uint32], k: int
+    scores: Floats, reached: Ragged, rows: Longs, salts: NDArray[np.uint32], k: int
 ) -> tuple[Ints, Floats]:
     """The best ``k`` of the reached items of some rows, all rows at once."""
-    at, items = np.nonzero(reached[rows])
-    reach = counts[rows]
-    place = np.arange(len(at)) - np.repeat(np.cumsum(reach) - reach, reach)
-    keys = np.full((len(rows), max(k, int(reach.max()))), _NOTHING, np.uint64)
+    at, items = reached.rows, reached.values
+    place = np.arange(len(at)) - reached.offsets[at]
+    keys = np.full((len(rows), max(k, int(reached.lengths.max()))), _NOTHING, np.uint64)
     keys[at, place] = _order_keys(scores[rows[at], items], items, salts[rows[at]])
     numbers = np.full(keys.shape, EMPTY, np.int32)
     numbers[at, place] = items
