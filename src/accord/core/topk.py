@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accord.core.arrays import Floats, Ints, Longs, Ragged, scrambled
+from accord.core.arrays import Floats, Ints, Longs, Ragged, offsets_of, scrambled
 from accord.core.slate import EMPTY
 
 _LOWEST = np.finfo(np.float32).min
@@ -46,9 +46,9 @@ def top_k(scores: Floats, k: int, tie_keys: Longs) -> tuple[Ints, Floats]:
 
 def _reached(scores: Floats, bounds: Floats) -> Ragged:
     """The items of each row whose score reaches the row's bound."""
-    cells = np.flatnonzero(scores >= bounds[:, None])  # of one flat array: several times faster than of rows
-    offsets = np.searchsorted(cells, np.arange(len(scores) + 1) * scores.shape[1]).astype(np.int64)
-    return Ragged(cells % scores.shape[1], offsets)
+    rows, n = scores.shape
+    cells: Longs = np.flatnonzero(scores >= bounds[:, None])  # of one flat array: several times faster than of rows
+    return Ragged(cells % n, offsets_of(np.bincount(cells // n, minlength=rows)))
 
 
 def _best_of_few(
