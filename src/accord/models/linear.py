@@ -1,4 +1,4 @@
-"""What all item-to-item models share: the score of an item is a weighted sum over the history."""
+"""What all item-to-item models share: a history that is read, and a score that is a weighted sum over it."""
 
 from __future__ import annotations
 
@@ -29,16 +29,11 @@ class HistoryConfig(Config):
     """Only the newest so many events are read."""
 
 
-class LinearItems(Recommender):
-    """``score(u, j) = sum over history items i of w_i W[i, j]`` with a learned item-to-item matrix W.
+class HistoryReader(Recommender):
+    """What sources share that read the newest events of the history, the newer ones counting more."""
 
-    A subclass learns ``weights``: ``float32[n, n]``, dense or sparse; row i is what having item i says of each other.
-    """
-
-    learned = ("weights", "ordered")
     read_late = frozenset({"tau", "last"})
-    reads_order = frozenset({"tau", "last", "near", "back"})
-    weights: Floats | Sparse
+    reads_order = frozenset({"tau", "last"})
     ordered: Bools
     """``bool[]``: whether the log had an order; without one the place of an event in a history says nothing."""
 
@@ -51,6 +46,17 @@ class LinearItems(Recommender):
         """The events that are read, and their weights as ``float32[B, n_items]``."""
         kept = history.last(self.config.last) if self.ordered else history
         return kept, kept.matrix(self.n_items, self.config.tau if self.ordered else math.inf)
+
+
+class LinearItems(HistoryReader):
+    """``score(u, j) = sum over history items i of w_i W[i, j]`` with a learned item-to-item matrix W.
+
+    A subclass learns ``weights``: ``float32[n, n]``, dense or sparse; row i is what having item i says of each other.
+    """
+
+    learned = ("weights", "ordered")
+    reads_order = frozenset({"tau", "last", "near", "back"})
+    weights: Floats | Sparse
 
     def _scores(self, queries: Queries) -> Floats:
         product = self._read(queries.history)[1] @ self.weights
