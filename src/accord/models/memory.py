@@ -16,7 +16,7 @@ _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 
 
 def check_dense(n_items: int, copies: int, remedy: str) -> None:
-    """Raise ``CannotFit`` where ``copies`` dense ``float32[n_items, n_items]`` do not fit; ``remedy`` says what does."""
+    """Raise ``CannotFit`` where ``copies`` dense ``float32[n_items, n_items]`` do not fit; ``remedy`` what does."""
     if not dense_fits(n_items, copies):
         raise CannotFit(
             f"dense matrices over {n_items:,} items need {dense_bytes(n_items, copies) / 2**30:.1f} GiB, more than "
