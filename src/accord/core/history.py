@@ -74,10 +74,11 @@ class History:
 
     def matrix(self, n_items: int, tau: float | None = None) -> csr_array:
         """``float32[B, n_items]``, sparse: recency weights; an item met twice counts with its newest weight."""
-        newest_first = np.lexsort((self.age, self.items, self.rows))
-        rows, items = self.rows[newest_first], self.items[newest_first]
-        first = np.ones(len(items), dtype=bool)
-        first[1:] = (rows[1:] != rows[:-1]) | (items[1:] != items[:-1])
-        data = self.recency(tau)[newest_first][first]
-        offsets = offsets_of(np.bincount(rows[first], minlength=len(self)))
-        return csr_array((data, items[first].astype(np.int64), offsets), shape=(len(self), n_items))
+        cells = self.rows * n_items + self.items
+        by_cell = np.argsort(cells, kind="stable")  # within a cell oldest first
+        newest = np.append(np.diff(cells[by_cell]) > 0, True)[: len(cells)]
+        kept = by_cell[newest]
+        offsets = offsets_of(np.bincount(self.rows[kept], minlength=len(self)))
+        return csr_array(
+            (self.recency(tau)[kept], self.items[kept].astype(np.int64), offsets), shape=(len(self), n_items)
+        )

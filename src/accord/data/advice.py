@@ -45,7 +45,7 @@ def _order(data: Dataset) -> Iterator[str]:
 def _ties(data: Dataset) -> Iterator[str]:
     if data.order != "time" or not data.n_events:
         return
-    keys = np.lexsort((data.event_times, data.event_users))
+    keys = np.argsort(data.event_users, kind="stable")  # the log runs oldest first
     users, times = data.event_users[keys], data.event_times[keys]
     same = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
     tied = np.zeros(data.n_events, dtype=bool)

@@ -67,7 +67,28 @@ def exact_duplicates(events: pl.DataFrame) -> pl.DataFrame:
     if c.TIME not in events.columns:
         return events
     keys = [name for name in _EXACT if name in events.columns]
-    return events.unique(keys, keep="last", maintain_order=True)
+    doubtful = _same_pair_and_time(events)
+    if not doubtful.any():
+        return events
+    places = pl.Series("place", np.flatnonzero(doubtful))
+    some = events[places].select(keys).with_columns(places)
+    keep = np.ones(events.height, dtype=bool)
+    keep[places] = False
+    keep[some.unique(keys, keep="last")["place"]] = True
+    return events.filter(pl.Series(keep, dtype=pl.Boolean))
+
+
+def _same_pair_and_time(events: pl.DataFrame) -> Bools:
+    """``bool[E]``: events that another one equals in user, item and time; ``events`` run oldest first."""
+    users, items, times = (events[name].to_numpy() for name in (*_PAIR, c.TIME))
+    pairs = users.astype(np.int64) << 32 | items
+    order = np.argsort(pairs, kind="stable")
+    pairs, times = pairs[order], times[order]
+    same = (pairs[1:] == pairs[:-1]) & (times[1:] == times[:-1])
+    out = np.zeros(len(order), dtype=bool)
+    out[order[1:][same]] = True
+    out[order[:-1][same]] = True
+    return out
 
 
 def one_a_pair(events: pl.DataFrame, how: Dedupe) -> pl.DataFrame:
@@ -79,14 +100,14 @@ def one_a_pair(events: pl.DataFrame, how: Dedupe) -> pl.DataFrame:
 
 def k_core(users: Ints, items: Ints, k: int) -> Bools:
     """``bool[E]``: the events of the largest part in which every user and every item has at least ``k`` events."""
-    keep = np.ones(len(users), dtype=bool)
-    while keep.any():
-        few_user, few_item = np.bincount(users[keep]) < k, np.bincount(items[keep]) < k
-        fails = np.zeros(len(users), dtype=bool)
-        fails[keep] = few_user[users[keep]] | few_item[items[keep]]
-        if not fails.any():
+    left = np.arange(len(users))
+    keep = np.zeros(len(users), dtype=bool)
+    while len(left):
+        stays = (np.bincount(users) >= k)[users] & (np.bincount(items) >= k)[items]
+        if stays.all():
             break
-        keep &= ~fails
+        left, users, items = left[stays], users[stays], items[stays]
+    keep[left] = True
     return keep
 
 

@@ -69,7 +69,7 @@ def make_report(data: Dataset, rejects: pl.DataFrame, findings: Findings) -> dic
     """The report of an import; its keys are described at the top of this module."""
     events, items, users = (pl.DataFrame(pl.from_arrow(t)) for t in (data.events, data.items, data.users))
     tables = {"events": events, "items": items, "users": users}
-    pairs = events.select(pl.struct(c.USER_NUMBER, c.ITEM_NUMBER).n_unique()).item() if data.n_events else 0
+    pairs = _distinct_pairs(data)
     user_counts = np.bincount(data.event_users, minlength=data.n_users)
     density = pairs / max(1, data.n_users * data.n_items)
     report: dict[str, Any] = {
@@ -94,6 +94,11 @@ def make_report(data: Dataset, rejects: pl.DataFrame, findings: Findings) -> dic
         "columns": _columns(tables, findings),
     }
     return report | {"advice": advise(report, data)}
+
+
+def _distinct_pairs(data: Dataset) -> int:
+    keys = np.sort(data.event_users.astype(np.int64) * data.n_items + data.event_items)
+    return int((np.diff(keys) > 0).sum()) + 1 if len(keys) else 0
 
 
 def _settings(settings: ImportSettings) -> dict[str, Any]:
