@@ -39,7 +39,7 @@ def log(rows, n_items, order="time") -> Dataset:
 
 @pytest.mark.parametrize("side", [{}, {"tfidf": 2.0, "minilm": 0.5, "absent": 3.0}])
 def test_ease_is_the_plain_formula(side, monkeypatch):
-    monkeypatch.setattr("accord.models.ease.block_rows", lambda _: 7)
+    monkeypatch.setattr("accord.models.gram.block_rows", lambda _: 7)
     X = DATA.matrix.toarray().astype(np.float64)
     gram = X.T @ X + 30 * np.eye(DATA.n_items)
     if side:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from pydantic import Field
 from scipy.linalg import lapack
-from scipy.sparse import csr_array
 
-from accord.core.arrays import Floats, Matrix
+from accord.core.arrays import Floats
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.run import Run
-from accord.models.linear import HistoryConfig, LinearItems, block_rows
+from accord.models.gram import add_product, by_item, side_gram
+from accord.models.linear import HistoryConfig, LinearItems
 
 
 class EaseConfig(HistoryConfig):
@@ -46,36 +44,27 @@ class Ease(LinearItems):
                 value=data.n_items,
                 remedy="Raise max_items if the memory is there.",
             )
-        gram = np.zeros((data.n_items, data.n_items), np.float32, order="F")
-        by_item = csr_array(data.matrix.T)
-        _add_gram(gram, by_item, 1.0)
-        for name, weight in self.config.side.items():
-            if name in data.vectors and weight:
-                _add_gram(gram, data.vectors[name], weight**2)
+        gram = side_gram(data, self.config.side)
+        users = by_item(data.matrix)
+        add_product(gram, users, users)
         gram[np.diag_indices_from(gram)] += self.config.reg
-        self.weights = _regression_weights(gram)
+        self.weights = regression_weights(gram)
 
 
-def _add_gram(gram: Floats, rows: Matrix, weight: float) -> None:
-    """Add ``weight * rows @ rows.T`` to ``gram`` in place, a bounded block of columns at a time."""
-    n = gram.shape[0]
-    for start in range(0, n, block_rows(n)):
-        block = slice(start, min(start + block_rows(n), n))
-        product: Any = rows @ rows[block].T
-        dense = product.toarray() if isinstance(product, csr_array) else product
-        gram[:, block] += np.float32(weight) * dense
-
-
-def _regression_weights(gram: Floats) -> Floats:
-    """``B`` with a zero diagonal from the Gram matrix, which is overwritten (Fortran order, symmetric)."""
+def inverse(gram: Floats) -> Floats:
+    """The inverse of a Gram matrix (Fortran order, symmetric), which is overwritten."""
     factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
     if failed:
         raise CannotFit("the Gram matrix is not positive definite", remedy="Raise reg.")
-    inverse, _ = lapack.spotri(factor, lower=1, overwrite_c=1)
-    _mirror(inverse)
-    diagonal = inverse.diagonal().copy()
-    weights = inverse.T  # symmetric: the same numbers, with rows contiguous
-    weights /= -diagonal[None, :]
+    inverted, _ = lapack.spotri(factor, lower=1, overwrite_c=1)
+    _mirror(inverted)
+    return inverted.T  # symmetric: the same numbers, with rows contiguous
+
+
+def regression_weights(gram: Floats) -> Floats:
+    """``B`` with a zero diagonal from the Gram matrix, which is overwritten (Fortran order, symmetric)."""
+    weights = inverse(gram)
+    weights /= -weights.diagonal().copy()[None, :]
     np.fill_diagonal(weights, 0.0)
     return weights
 

@@ -55,12 +55,12 @@ def similarities(data: Dataset, config: Neighbourhood) -> Sparse:
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0))).astype(np.float32)
     if math.isinf(config.near) or data.order == "none":
         return _best(csr_array(matrix.T), matrix, norms, config)
-    ahead = _following(data.histories, n, config.near)
+    ahead = following(data.histories, n, config.near)
     both = cast("Sparse", csr_array(ahead.T) + config.back * ahead)
     return _best(both, None, norms, config)
 
 
-def _following(history: History, n_items: int, near: float) -> Sparse:
+def following(history: History, n_items: int, near: float) -> Sparse:
     """``[n, n]``: decayed counts of item i coming before item j in the same history."""
     reach = max(1, min(math.ceil(1 - near * math.log(NEGLIGIBLE)), MOST_PAIRS // max(1, len(history.items))))
     rows = history.rows
