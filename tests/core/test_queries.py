@@ -69,3 +69,12 @@ def test_exclusions_must_come_one_row_a_query():
     queries = replace(Queries.of([[0], [1]]), exclude=Ragged.of([[2]]))
     with pytest.raises(InputError, match="exclude: one row a query"):
         queries.eligible(N_ITEMS)
+
+
+@given(batches(), st.integers(1, 60))
+def test_circumstances_travel_with_their_queries(batch, cells):
+    queries, _ = batch
+    asked = replace(queries, context={"place": np.array([f"place{n}" for n in range(len(queries))], dtype=object)})
+    assert [place for part in asked.chunks(N_ITEMS, cells) for place in part.context["place"]] == [
+        f"place{name}" for name in queries.users
+    ]

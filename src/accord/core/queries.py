@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ class Queries:
     """Whether items of the history may be shown again."""
     candidates: Ints | None = None
     """The only items that may be shown, the same for the whole batch; None: all items."""
+    context: dict[str, Names] = field(default_factory=dict[str, Names])
+    """``object[B]`` by name: in which circumstances each list is asked for (a place, a device); None where unknown.
+    The names are those of the event columns that say the same of past events."""
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]], **settings: object) -> Queries:
@@ -46,7 +49,12 @@ class Queries:
         """The given rows, in the given order."""
         exclude = None if self.exclude is None else self.exclude.take(rows)
         return replace(
-            self, users=self.users[rows], history=self.history.take(rows), now=self.now[rows], exclude=exclude
+            self,
+            users=self.users[rows],
+            history=self.history.take(rows),
+            now=self.now[rows],
+            exclude=exclude,
+            context={name: values[rows] for name, values in self.context.items()},
         )
 
     def chunks(self, n_items: int, cells: int = CELLS) -> Iterator[Queries]:
