@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array, diags_array, vstack
 
 from accord.core.arrays import Floats, Ints, Matrix, Sparse
 from accord.core.dataset import Dataset
@@ -14,6 +14,7 @@ from accord.core.errors import CannotFit
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
+from accord.models.shared import shared
 
 
 class ContentConfig(HistoryConfig):
@@ -46,11 +47,11 @@ class Content(LinearItems):
         return ("vectors" if self.config.mode == "profile" else "weights", "ordered")
 
     def _fit(self, data: Dataset, run: Run) -> None:
-        vectors = unit_rows(data.vector(self.config.column), centre=self.config.centre)
+        column, k, centre = data.vector(self.config.column), self.config.k, self.config.centre
         if self.config.mode == "profile":
-            self.vectors = vectors
+            self.vectors = unit_rows(column, centre=centre)
         else:
-            self.weights = csr_array(nearest(vectors, vectors, self.config.k, exclude_self=True).T)
+            self.weights = shared([column], ("content", k, centre), lambda: _neighbours(column, k, centre=centre))
 
     def _scores(self, queries: Queries) -> Floats:
         if self.config.mode == "knn":
@@ -102,21 +103,41 @@ def unit_rows(vectors: Matrix, *, centre: bool = False) -> Matrix:
     return np.where(some[:, None], unit, 0).astype(np.float32)
 
 
+def _neighbours(column: Matrix, k: int, *, centre: bool) -> Sparse:
+    """Column j holds the cosines with item j's k nearest items."""
+    vectors = unit_rows(column, centre=centre)
+    return csr_array(nearest(vectors, vectors, k, exclude_self=True).T)
+
+
 def nearest(queries: Matrix, items: Matrix, k: int, *, exclude_self: bool, eligible: Ints | None = None) -> Sparse:
     """Sparse ``[len(queries), len(items)]``: cosines with the k nearest items of each row, in bounded blocks.
 
     ``eligible`` limits the neighbours to some item numbers; ``exclude_self`` says that row i of both is the same item.
     """
     n, blocks = items.shape[0], list[Sparse]()
+    wanted: Any = items if eligible is None else diags_array(_marked(eligible, n)) @ items
+    columns = csr_array(wanted.T) if isinstance(wanted, csr_array) else wanted.T
     for start in range(0, queries.shape[0], block_rows(n)):
-        product = queries[start : start + block_rows(n)] @ items.T
-        block = product.toarray() if isinstance(product, csr_array) else np.asarray(product)
+        block: Any = queries[start : start + block_rows(n)] @ columns
         if exclude_self:
-            rows = np.arange(block.shape[0])
-            block[rows, start + rows] = 0
-        if eligible is not None:
-            hidden = np.ones(n, dtype=bool)
-            hidden[eligible] = False
-            block[:, hidden] = 0
+            block = without_self(block, start)
         blocks.append(keep_largest(block, k, start))
     return csr_array(vstack(blocks, format="csr"))
+
+
+def _marked(numbers: Ints, n: int) -> Floats:
+    """``float32[n]``: 1 at the given numbers, 0 elsewhere."""
+    marks = np.zeros(n, np.float32)
+    marks[numbers] = 1
+    return marks
+
+
+def without_self(block: Matrix, first: int) -> Matrix:
+    """A block of cosines, its rows numbered from ``first``, with 0 where row and column are the same item."""
+    if isinstance(block, csr_array):
+        rows = np.repeat(np.arange(first, first + block.shape[0]), np.diff(block.indptr))
+        block.data[rows == block.indices] = 0
+    else:
+        rows = np.arange(len(block))
+        block[rows, first + rows] = 0
+    return block

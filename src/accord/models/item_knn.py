@@ -14,6 +14,7 @@ from accord.core.dataset import Dataset
 from accord.core.history import History
 from accord.core.run import Run
 from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
+from accord.models.shared import shared
 
 NEGLIGIBLE = 0.01
 """Pairs that count less than this are not counted."""
@@ -50,6 +51,11 @@ class ItemKNN(LinearItems):
 
 def similarities(data: Dataset, config: Neighbourhood) -> Sparse:
     """``float32[n, n]``: column j holds the similarities of item j's best k neighbours."""
+    settings = (config.k, config.shrink, config.near, config.back, data.order, data.n_items)
+    return shared([data.events], ("similarities", *settings), lambda: _similarities(data, config))
+
+
+def _similarities(data: Dataset, config: Neighbourhood) -> Sparse:
     n = data.n_items
     matrix = data.matrix
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0))).astype(np.float32)

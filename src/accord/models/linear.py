@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from accord.core.arrays import Bools, Floats, Ints, Sparse, scrambled
+from accord.core.arrays import Bools, Floats, Ints, Sparse, offsets_of, scrambled
 from accord.core.config import Config
 from accord.core.dataset import Dataset
 from accord.core.history import History
@@ -86,7 +86,7 @@ def block_rows(n_columns: int) -> int:
     return max(1, CELLS // max(1, n_columns))
 
 
-SPARSE = 0.05
+SPARSE = 0.5
 """Blocks with a smaller share of entries are searched entry by entry."""
 
 
@@ -108,11 +108,24 @@ def keep_largest(block: Floats | Sparse, k: int, first: int = 0) -> Sparse:
 
 
 def _largest_entries(block: Sparse, k: int, first: int) -> Sparse:
+    block = _reaching(block, k)
     rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
     salts = cast("np.uint32", (rows + first).astype(np.uint32))
     drawn = scrambled(block.indices, salts)  # the order of ties in top_k
     order = np.lexsort((drawn, -block.data, rows))
     rank = np.arange(len(order)) - np.repeat(block.indptr[:-1], np.diff(block.indptr))
-    kept = order[(rank < k) & (block.data[order] > 0)]
+    kept = order[rank < k]
     entries = (block.data[kept].astype(np.float32), (rows[kept], block.indices[kept]))
     return csr_array(entries, shape=block.shape)
+
+
+def _reaching(block: Sparse, k: int) -> Sparse:
+    """Only the positive entries that reach the k-th largest of their row: few are left to be sorted."""
+    bounds = np.zeros(block.shape[0], np.float32)
+    for row in np.flatnonzero(np.diff(block.indptr) > k).tolist():
+        values = block.data[block.indptr[row] : block.indptr[row + 1]]
+        bounds[row] = np.partition(values, len(values) - k)[len(values) - k]
+    rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
+    keep = (block.data > 0) & (block.data >= bounds[rows])
+    offsets = offsets_of(np.bincount(rows[keep], minlength=block.shape[0]))
+    return csr_array((block.data[keep], block.indices[keep], offsets), shape=block.shape)
