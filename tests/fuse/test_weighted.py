@@ -9,7 +9,8 @@ from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.evaluate.metrics import ndcg
 from accord.fuse.base import EVENTS, Panel, standardised
-from accord.fuse.weighted import MAY_COST, MOST_COST, Weighted
+from accord.fuse.cold import MAY_COST, MOST_COST
+from accord.fuse.weighted import Weighted
 from accord.testing import planted
 
 RUN = Run(cache=None)

@@ -8,10 +8,11 @@ from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
-from accord.core.arrays import Doubles, Floats, Longs
+from accord.core.arrays import Floats, Longs
 from accord.core.run import Run
 from accord.core.slate import Slate
-from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ndcg_of_scores, ranged, standardised
+from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ranged, standardised
+from accord.fuse.cold import best_shift
 
 FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
 """What a weight is multiplied with when it is tried."""
@@ -25,10 +26,6 @@ BAGS = 8
 Scale: TypeAlias = Callable[[Slate, tuple[str, ...]], Floats]
 FAR = np.float32(1e6)
 """How far below every item an empty place lies."""
-MAY_COST = 1.0
-"""Standard errors of NDCG that items with events may lose to cold items."""
-MOST_COST = 0.02
-"""The share of their NDCG that they may lose at most, however large the standard error."""
 
 
 class WeightedConfig(FuserConfig):
@@ -67,12 +64,12 @@ class Weighted(Fuser):
     def fit_cold(self, among_cold: Panel, mixed: Panel | None = None, *, draft: bool = False) -> Self:
         """Learn the weights of cold items from a panel of cold items alone, and their shift from a mixed one.
 
-        The shift is the one with the best NDCG on the mixed panel among those that cost the warm truths there no more
-        than ``MAY_COST`` standard errors.
+        What the shift may cost the items with events is bounded: see ``cold.best_shift``.
         """
         self.weights = np.stack([self.weights[0], self._ascend(among_cold, draft=draft)])
         if mixed is not None:
-            self.shift = np.array([self._best_shift(mixed)], np.float32)
+            scores = (self._normalised(mixed.slate) * self.weights[is_cold(mixed.slate).astype(np.int64)]).sum(axis=2)
+            self.shift = np.array([best_shift(mixed, scores, self.config.k)], np.float32)
         return self
 
     def contributions(self, slate: Slate) -> Floats:
@@ -116,30 +113,6 @@ class Weighted(Fuser):
             if best - before < 1e-5:
                 break
         return weights
-
-    def _best_shift(self, panel: Panel) -> float:
-        targets = panel.targets()
-        cold = is_cold(panel.slate)
-        rows = cold.astype(np.int64)
-        scores = (self._normalised(panel.slate) * self.weights[rows]).sum(axis=2)
-        scores[~panel.slate.filled] = -np.inf
-        warm = ~cold[targets]
-        warm_targets: tuple[Longs, Longs] = (targets[0][warm], targets[1][warm])
-        alone = ndcg_of_scores(np.where(cold, -np.inf, scores), panel, warm_targets, self.config.k)
-        allowed = min(MAY_COST * _standard_error(alone, panel.total), MOST_COST * float(alone.sum()))
-        best, best_value = -10.0, -1.0
-        for shift in np.arange(-6, 3.01, 0.25):
-            moved = np.where(cold, scores + shift, scores)
-            lost = float((alone - ndcg_of_scores(moved, panel, warm_targets, self.config.k)).sum())
-            value = float(ndcg_of_scores(moved, panel, targets, self.config.k).sum())
-            if lost <= allowed and value > best_value:
-                best, best_value = float(shift), value
-        return best
-
-
-def _standard_error(values: Doubles, total: int) -> float:
-    """Of the sum of ``total`` values, of which those that are not given are 0."""
-    return float(np.sqrt(max(0.0, (values**2).sum() - values.sum() ** 2 / max(1, total))))
 
 
 class _Search:
