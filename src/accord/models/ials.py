@@ -1,0 +1,113 @@
+"""iALS: factors of implicit feedback, with every history folded in when it asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+from pydantic import Field
+from scipy.sparse import csr_array, csr_matrix
+
+from accord.core.arrays import Bools, Floats, Sparse
+from accord.core.dataset import Dataset
+from accord.core.errors import CannotFit
+from accord.core.part import State
+from accord.core.queries import CELLS, Queries
+from accord.core.run import Run
+from accord.models.linear import HistoryConfig, HistoryReader
+
+
+class IalsConfig(HistoryConfig):
+    """Size and strength of the factorisation."""
+
+    dim: int = Field(default=64, ge=1)
+    """How many numbers describe an item."""
+    alpha: float = Field(default=1.0, gt=0)
+    """An event of weight w is believed ``1 + alpha w`` times as much as an item left alone."""
+    reg: float = Field(default=1.0, gt=0)
+    """Added to the diagonal of every least-squares problem."""
+    epochs: int = Field(default=15, ge=1)
+    """How often the factors of users and items are solved in turn."""
+
+
+class Ials(HistoryReader):
+    """``score(u, j) = x_u . y_j`` with ``x_u`` solved from the history against fixed item factors Y.
+
+    ``x_u = (Y'Y + sum_i f_i (c_i - 1) y_i y_i' + reg I)^-1 sum_i f_i c_i y_i`` with the confidence ``c_i = 1 + alpha
+    w_i`` and the recency ``f_i`` of each event: one that has faded away counts as if it had never been (Hu, Koren and
+    Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008). An event of negative weight says
+    no with confidence ``1 + alpha |w_i|``. Y is learned by the package ``implicit``; to score, NumPy is enough. Items
+    without events get the lowest score of the others: a zero would place them above what the user does not like.
+    """
+
+    Config = IalsConfig
+    learned = ("factors", "touched", "ordered")
+    factors: Floats
+    """``float32[n, dim]``: Y."""
+    touched: Bools
+    """``bool[n]``: items that have a factor of their own."""
+
+    def _fit(self, data: Dataset, run: Run) -> None:
+        # Imported here: a saved source is scored without either package.
+        from implicit.cpu.als import AlternatingLeastSquares
+        from threadpoolctl import threadpool_limits
+
+        believed = _confidences(data.matrix, self.config.alpha)
+        if not believed.nnz:
+            raise CannotFit("there is no event to learn from")
+        model = AlternatingLeastSquares(
+            factors=self.config.dim,
+            regularization=self.config.reg,
+            iterations=self.config.epochs,
+            random_state=int(run.rng("ials").integers(1 << 31)),
+        )
+        with threadpool_limits(1, "blas"):  # implicit has threads of its own, one problem each
+            model.fit(csr_matrix(believed), show_progress=False)
+        self.touched = np.bincount(believed.indices, minlength=data.n_items) > 0
+        self._keep(np.asarray(model.item_factors, np.float32))
+
+    def _keep(self, factors: Floats) -> None:
+        self.factors = factors
+        self._wide = factors.astype(np.float64)
+        self._gram = self._wide.T @ self._wide + self.config.reg * np.eye(self._wide.shape[1])
+
+    def load_state(self, arrays: State) -> Self:
+        """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
+        super().load_state(arrays)
+        self._keep(self.factors)
+        return self
+
+    def _scores(self, queries: Queries) -> Floats:
+        scores = self.fold_in(queries) @ self.factors.T
+        if not self.touched.all():
+            scores[:, ~self.touched] = scores[:, self.touched].min(axis=1, keepdims=True)
+        return scores
+
+    def fold_in(self, queries: Queries) -> Floats:
+        """``float32[B, dim]``: the factor of each history; zero for an empty one."""
+        kept, weights = self._read(queries.history)
+        _, fading = self._read(replace(kept, weights=np.ones_like(kept.weights)))  # the same cells in the same order
+        extra = self.config.alpha * np.abs(weights.data)
+        wanted = (fading.data * np.sign(weights.data) + self.config.alpha * weights.data) * (weights.data > 0)
+        dim = self.factors.shape[1]
+        out = np.zeros((len(queries), dim), np.float32)
+        step = max(1, CELLS // (2 * dim * dim))
+        for start in range(0, len(queries), step):
+            stop = min(start + step, len(queries))
+            left, right = np.tile(self._gram, (stop - start, 1, 1)), np.zeros((stop - start, dim, 1))
+            for row in range(start, stop):
+                cells = slice(weights.indptr[row], weights.indptr[row + 1])
+                rows = self._wide[weights.indices[cells]]
+                left[row - start] += (rows.T * extra[cells]) @ rows
+                right[row - start, :, 0] = wanted[cells] @ rows
+            out[start:stop] = np.linalg.solve(left, right)[:, :, 0]
+        return out
+
+
+def _confidences(matrix: Sparse, alpha: float) -> Sparse:
+    """What ``implicit`` reads: ``1 + alpha |w|`` with the sign of w; a weight of zero says nothing."""
+    data = np.sign(matrix.data) + np.float32(alpha) * matrix.data
+    out = csr_array((data, matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape)
+    out.eliminate_zeros()
+    return out
