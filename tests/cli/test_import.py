@@ -70,6 +70,22 @@ def test_bad_options_name_themselves(
     assert not (tmp_path / "out").exists()
 
 
+def test_import_from_another_systems_files(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "ratings.dat").write_text("7::1::5::100\n8::2::3::50\n", encoding="utf-8")
+    command = ["import", "--from", "movielens", str(tmp_path), "--min-value", "4", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*command, "--quiet"], catch_exceptions=False)
+    assert "1 events of 1 users on 1 items" in result.output
+    assert Dataset.load(tmp_path / "out").item_ids.tolist() == ["1"]
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["films"], ["--from", "movielens"], ["films", "--from", "movielens", "--events", "log.csv"]]
+)
+def test_import_wants_files_of_one_kind(app: typer.Typer, tmp_path: Path, options: list[str]) -> None:
+    with pytest.raises(InputError, match=r"--events FILE"):
+        CliRunner().invoke(app, ["import", *options, "--out", str(tmp_path / "out")], catch_exceptions=False)
+
+
 def test_out_that_cannot_be_written_says_so(app: typer.Typer, log: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         CliRunner().invoke(app, ["import", "--events", str(log), "--out", str(log), "--quiet"], catch_exceptions=False)

@@ -13,6 +13,7 @@ from accord.cli.console import make_run, output, print_json
 from accord.cli.options import Json, Quiet
 from accord.core.config import parse
 from accord.core.errors import InputError
+from accord.data.formats import FORMATS
 from accord.data.importer import Imported, import_data
 from accord.data.settings import ImportSettings
 from accord.study import import_page
@@ -25,7 +26,15 @@ def register(app: typer.Typer) -> None:
 
 def run_import(
     out: Annotated[Path, typer.Option(help="Dataset folder to write.")],
-    events: Annotated[list[str], typer.Option(help="Event file or SQL URL ending in ?table=NAME; may be repeated.")],
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="With --from: the folder, archive or files.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", help=f"Read the files of {', '.join(FORMATS)}, given as PATH.")
+    ] = None,
+    events: Annotated[
+        list[str] | None, typer.Option(help="Event file or SQL URL ending in ?table=NAME; may be repeated.")
+    ] = None,
     items: Annotated[str | None, typer.Option(help="Catalogue: item_id, title, description, ...")] = None,
     users: Annotated[str | None, typer.Option(help="User facts: user_id and anything.")] = None,
     links: Annotated[list[str] | None, typer.Option(help="NAME=FILE: head, [relation,] tail; may be repeated.")] = None,
@@ -52,9 +61,18 @@ def run_import(
         accord import --events views.parquet --events buys.csv --weight purchase=3 --map user_id=uid --out shop
 
         accord import --events 'sqlite:///shop.db?table=events' --links friends=friends.csv --out shop
+
+        accord import --from recbole dataset/ml-100k --out films
+
+        accord import --from gorse export --weight like=3 --out shop
+
+        accord import --from movielens ml-1m.zip --out films
+
+        accord import --from amazon reviews_Beauty.json.gz meta_Beauty.json.gz --k-core 5 --out beauty
     """
     values = {
-        "events": events,
+        "events": _sources(source, files, events),
+        "format": source,
         "items": items,
         "users": users,
         "links": _pairs(links, "--links"),
@@ -73,6 +91,17 @@ def run_import(
         print_json({"out": str(out), **imported.report})
     else:
         _summary(imported, out)
+
+
+def _sources(source: str | None, files: list[str] | None, events: list[str] | None) -> list[str]:
+    """The paths of the format, or the event files. Raises ``InputError`` where neither or both are given."""
+    if source is not None and events:
+        raise InputError("give either --from FORMAT PATH or --events FILE", place="accord import", value=events)
+    given = files if source is not None else events
+    if not given or (source is None and files):
+        remedy = "Give --events FILE, or --from FORMAT PATH."
+        raise InputError("which files to read is not said", place="accord import", value=files or [], remedy=remedy)
+    return given
 
 
 def _pairs(options: list[str] | None, name: str) -> dict[str, str]:

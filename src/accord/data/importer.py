@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -14,6 +14,7 @@ from accord.core.errors import DataError
 from accord.core.run import Run
 from accord.data.catalogue import Facts, extended, read_facts
 from accord.data.filters import Kept, filtered
+from accord.data.formats import read_format
 from accord.data.links import read_links
 from accord.data.log import SOURCE, Log, fused
 from accord.data.naming import check_map, named
@@ -56,7 +57,7 @@ def import_data(settings: ImportSettings, run: Run) -> Imported:
         users = _facts(
             sources, "users", c.USER, gone, present(kept.log.users, kept.log.events[c.USER_NUMBER]), findings
         )
-        links = _links(sources, settings, findings)
+        links = _links(sources, findings)
     with run.step("Building the dataset and its report"):
         events = _final(kept, items, users, center=settings.center)
         tables = (events.to_arrow(), items.frame.to_arrow(), users.frame.to_arrow())
@@ -67,11 +68,16 @@ def import_data(settings: ImportSettings, run: Run) -> Imported:
 
 
 def _sources(settings: ImportSettings) -> list[Rows]:
-    wanted = [(source, "events") for source in settings.events]
+    wanted = [(source, "events") for source in settings.events] if settings.format is None else []
     wanted += [(settings.items, "items")] if settings.items else []
     wanted += [(settings.users, "users")] if settings.users else []
-    wanted += [(source, "links") for source in settings.links.values()]
-    return [read(source, table) for source, table in wanted]
+    rows = [read(source, table) for source, table in wanted]
+    rows += [replace(read(source, "links"), name=name) for name, source in settings.links.items()]
+    if settings.format is None:
+        return rows
+    theirs = read_format(settings.format, settings.events)
+    replaced = {(own.table, own.name) for own in rows}  # these take the place of the format's own
+    return [*(found for found in theirs if (found.table, found.name) not in replaced), *rows]
 
 
 def _events(sources: list[Rows], findings: Findings) -> tuple[Log, Kept]:
@@ -110,10 +116,10 @@ def _facts(sources: list[Rows], table: str, key: str, gone: pl.Series, seen: pl.
     return facts
 
 
-def _links(sources: list[Rows], settings: ImportSettings, findings: Findings) -> dict[str, pl.DataFrame]:
+def _links(sources: list[Rows], findings: Findings) -> dict[str, pl.DataFrame]:
     links: dict[str, pl.DataFrame] = {}
-    for name, rows in zip(settings.links, [rows for rows in sources if rows.table == "links"], strict=True):
-        links[name], rejects = read_links(rows, name)
+    for rows in (rows for rows in sources if rows.table == "links"):
+        links[rows.name], rejects = read_links(rows, rows.name)
         findings.rejects.append(rejects)
     return links
 

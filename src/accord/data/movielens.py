@@ -37,7 +37,7 @@ GENRES: Final = (
 # fmt: on
 RATINGS_HASH: Final = "0cc4c2520ad559aef8e4d8a69de312930dda0c4b1c3c1c174f0d2eee3ec2e501"
 """SHA-256 of the sorted lines of ``events.csv``, the same from either origin."""
-_TITLE = re.compile(r"^(?P<title>.*?)\s*\((?P<year>\d{4})\)\s*(?:\(T?V\))?\s*$")
+TITLE: Final = re.compile(r"^(?P<title>.*?)\s*\((?P<year>\d{4})\)\s*(?:\(T?V\))?\s*$")
 
 
 def prepare(folder: Path, run: Run) -> None:
@@ -94,7 +94,7 @@ def _normalised(
 
 
 def _film(item: str, title: str, year: str, genres: list[str]) -> dict[str, object]:
-    found = _TITLE.match(title)
+    found = TITLE.match(title)
     if found:
         title, year = found["title"], found["year"]
     return {

@@ -16,7 +16,9 @@ class ImportSettings(Config):
     """Sources and cleaning rules of one import. A source is a file path or a SQL URL ending in ``?table=NAME``."""
 
     events: tuple[str, ...] = Field(min_length=1)
-    """Event sources, fused into one log in this order."""
+    """Event sources, fused into one log in this order; with ``format`` the files of that format."""
+    format: str | None = None
+    """Whose files these are (``recbole``, ``gorse``, ``movielens``, ``amazon``); None: Accord's own tables."""
     items: str | None = None
     """The catalogue; items that only events name get a row of nulls."""
     users: str | None = None

@@ -26,6 +26,8 @@ class Rows:
     """Whether the order of the rows can mean anything (a SQL table has none)."""
     dropped: tuple[str, ...] = ()
     """Columns that hold bytes and no text."""
+    name: str = ""
+    """Of links: the name of their table, where the source itself gives it."""
 
     @property
     def columns(self) -> list[str]:
