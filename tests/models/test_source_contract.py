@@ -1,12 +1,21 @@
 """Every registered source keeps the contract, in every form it has; one that is added is found here by itself."""
 
 from accord.core import catalog
+from accord.testing.planted import friends
 from accord.testing.sources import SourceContract
 
 SPECIAL = {
+    "common_neighbours": {"plant": staticmethod(friends)},
+    "adamic_adar": {"plant": staticmethod(friends)},
+    "resource_allocation": {"plant": staticmethod(friends)},
     "popular": {"personal": False},
     "content": {"places_cold": True},
     "bridge": {"places_cold": True},
+    "ials": {"exact": False},  # starts from a random number for each user and item
+    "spectral": {"late": {"tau": 2.0, "last": 3, "alpha": 1.0}},
+    "user_knn": {"late": {"tau": 2.0, "last": 3, "k": 5, "shrink": 0.0, "power": 2.0}},
+    "popular_by": {"personal": False, "late": {"tau": 2.0, "last": 3, "shrink": 5.0}},
+    "trend": {"personal": False},
 }
 FORMS = {
     "popular": [{"half_life": 2.0}],
@@ -17,6 +26,10 @@ FORMS = {
         {"mode": "profile", "last": 5},
         {"mode": "profile", "column": "minilm", "centre": True, "tau": 4.0},
     ],
+    "ials": [{"dim": 8, "alpha": 10.0, "tau": 4.0}],
+    "rp3beta": [{"alpha": 0.7, "beta": 0.0, "k": 30}],
+    "spectral": [{"dim": 8, "alpha": 1.0, "tau": 4.0}],
+    "user_knn": [{"idf": False, "shrink": 0.0, "power": 2.0, "tau": 4.0}],
     "bridge": [{"column": "minilm", "centre": True, "power": 3.0}, {"near": 4.0, "back": 0.5, "neighbours": 3}],
 }
 

@@ -10,6 +10,7 @@ import typer
 
 from accord.cli.console import make_run, output, print_json
 from accord.cli.options import Json, Quiet
+from accord.core.config import parse
 from accord.core.errors import InputError
 from accord.study.recommending import Request, recommend_batch
 
@@ -26,6 +27,8 @@ Unknown users get a sensible list. Items seen before are left out unless asked f
     accord recommend runs/shop-live --users users.txt --candidates in-stock.txt --out recs.parquet
 
     accord recommend runs/shop-live --users users.txt --history newest-events.csv --out recs.parquet
+
+    accord recommend runs/friends-live --target users --all-users --out people.parquet
 """
 
 
@@ -47,13 +50,17 @@ def run(
     history: Annotated[
         str | None, typer.Option(help="Event file that replaces what is known of the users in it.")
     ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Insist on what the run recommends: items, or users (people to people).")
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Run the job and say how much was written."""
     if (users is None) == (not all_users):
         raise InputError("say whom to recommend to: either --users FILE or --all-users", place="accord recommend")
-    request = Request(users=users, n=n, candidates=candidates, include_seen=include_seen, history=history)
+    rules = {"users": users, "n": n, "candidates": candidates, "include_seen": include_seen, "history": history}
+    request = parse(Request, {**rules, "target": target}, "accord recommend")
     table = recommend_batch(trained, request, make_run(0, quiet=quiet or json))
     out.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, out)

@@ -11,6 +11,8 @@ from accord.core.arrays import Bools, Ints, Longs
 from accord.core.dataset import Dataset
 from accord.core.errors import InputError
 from accord.data.holdout import Holdout, Split, hold_out
+from accord.data.link_splits import link_validation
+from accord.data.people import is_people
 
 TRAIN, VALID, TEST, LATER = 0, 1, 2, 3
 """The part of each event; ``LATER`` events are in no part of this split."""
@@ -86,8 +88,11 @@ def given(data: Dataset, parts: Parts, rng: np.random.Generator) -> list[Split]:
 def validation_only(data: Dataset, rng: np.random.Generator, *, at_random: bool = False) -> Split:
     """Nothing is kept for a test: each user's last event validates (a random tenth without order), all is refitted on.
 
-    This is the split of production, and of a log whose own validation part cannot serve.
+    This is the split of production, and of a log whose own validation part cannot serve. Links between people are
+    cut by ``link_validation``.
     """
+    if is_people(data):
+        return link_validation(data, rng)
     everything = np.full(data.n_events, TRAIN)
     return _production(data, _with_validation(data, everything, rng, at_random=at_random or data.order == "none"))
 

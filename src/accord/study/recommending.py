@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from accord.core.config import Config
+from accord.core.errors import InputError
 from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.data.importer import import_data
+from accord.data.people import themselves
 from accord.data.settings import ImportSettings
-from accord.pipeline.artefact import load
+from accord.pipeline.artefact import load, read_card
 from accord.pipeline.pipeline import Pipeline
 from accord.study.lists import as_table
 from accord.study.splitting import item_numbers, read_ids
@@ -37,16 +39,21 @@ class Request(Config):
     """Whether items of the history may come up again."""
     history: str | None = None
     """Event file that replaces the known history of the users in it."""
+    target: Literal["items", "users"] | None = None
+    """What the pipeline must recommend; None: whatever it was trained to."""
 
 
 def recommend_batch(folder: Path, request: Request, run: Run) -> pa.Table:
     """Recommendations of all asked users as one table; see ``lists.as_table``."""
     with run.step("load the pipeline"):
         pipeline = load(folder)
+    between_people = _between_people(folder, request.target)
     users = read_ids(request.users, "--users") if request.users else pipeline.data.user_ids.tolist()
     queries = pipeline.queries(list(dict.fromkeys(users)), **_rules(pipeline, request))
     if request.history:
         queries = with_histories(pipeline, queries, request.history, run)
+    if between_people:
+        queries = replace(queries, exclude=themselves(pipeline.data, queries.users))
     starts = range(0, len(queries), BATCH)
     parts = [
         _batch(pipeline, queries.take(np.arange(start, min(start + BATCH, len(queries)))), request.n)
@@ -67,6 +74,16 @@ def with_histories(pipeline: Pipeline, queries: Queries, path: str, run: Run) ->
     given = replace(given, items=numbers[given.items]).keep((rows >= 0)[given.rows])
     kept = queries.history.keep((rows < 0)[queries.history.rows])
     return replace(queries, history=_either(kept, given))
+
+
+def _between_people(folder: Path, wanted: str | None) -> bool:
+    """Whether the pipeline recommends people to people. Raises ``InputError`` where something else is wanted."""
+    found = read_card(folder).get("target", "items")
+    if wanted not in (None, found):
+        raise InputError(
+            f"the run recommends {found}", place="--target", value=wanted, remedy=f"Train one with --target {wanted}."
+        )
+    return found == "users"
 
 
 def _either(first: History, second: History) -> History:

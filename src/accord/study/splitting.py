@@ -13,20 +13,21 @@ import pyarrow as pa
 
 from accord.core import columns as c
 from accord.core.arrays import Ints
-from accord.core.config import Config
 from accord.core.dataset import Dataset
 from accord.core.errors import InputError
 from accord.core.run import Run
 from accord.data import splits
 from accord.data.holdout import Split
 from accord.data.importer import import_data
+from accord.data.link_splits import link_split
+from accord.data.people import Target
 from accord.data.settings import ImportSettings
 
 SplitKind: TypeAlias = Literal["leave-last", "temporal", "random"]
 
 
-class SplitSettings(Config):
-    """How the log is cut."""
+class SplitSettings(Target):
+    """How the log is cut. Links between people (``target = "users"``) are always cut at random."""
 
     split: SplitKind = "leave-last"
     """``leave-last``: each user's last event; ``temporal``: everything after a moment; ``random``: a tenth of pairs."""
@@ -46,6 +47,8 @@ class SplitSettings(Config):
     @property
     def kind(self) -> str:
         """The protocol in one word or two."""
+        if self.target == "users":
+            return "links"
         if self.train or self.test:
             return "given"
         if self.cold_items is not None:
@@ -56,6 +59,9 @@ class SplitSettings(Config):
 def make_splits(data: Dataset, settings: SplitSettings, run: Run) -> tuple[Dataset, list[Split]]:
     """The dataset (with the events of given files, where there are any) and its splits."""
     rng = run.rng("split")
+    if settings.target == "users":
+        return _links(data, settings, run)
+    data = settings.of(data)
     if settings.train or settings.test or settings.valid:
         return _given(data, settings, run)
     if settings.cold_items is not None:
@@ -103,6 +109,17 @@ def _cold_items(data: Dataset, value: str) -> Ints | float:
     if math.isnan(share):
         return item_numbers(data, read_ids(value, "--cold-items"), "--cold-items")
     return share
+
+
+def _links(data: Dataset, settings: SplitSettings, run: Run) -> tuple[Dataset, list[Split]]:
+    """The people, and one split of the links between them. Raises ``InputError`` where another split is asked for."""
+    plain = SplitSettings(target=settings.target, links=settings.links).model_dump()
+    odd = [name for name, value in settings.model_dump().items() if value != plain[name] and value != "random"]
+    if odd:
+        remedy = "Leave the option out: a fifth of the links is drawn at random."
+        raise InputError("links are split at random only", place=f"--{odd[0].replace('_', '-')}", remedy=remedy)
+    data = settings.of(data)
+    return data, link_split(data, run.rng("split"))
 
 
 def _given(data: Dataset, settings: SplitSettings, run: Run) -> tuple[Dataset, list[Split]]:

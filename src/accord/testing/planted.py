@@ -75,6 +75,31 @@ def checkerboard(users: int = 15, items: int = 12, cold: int = 2, events: int = 
     return Planted(data, item_groups, user_groups, np.sort(absent).astype(np.int32))
 
 
+def friends(people: int = 18, links: int = 4, seed: int = 0) -> Planted:
+    """Four groups of people who are linked to others of the own group alone, and to themselves; items are the people.
+
+    Everybody chooses ``links`` friends, and a link runs both ways. Nobody is without links, so ``cold`` holds merely
+    one person of each group. There is no clock and no encoded column.
+    """
+    rng = np.random.default_rng(seed)
+    groups = rng.permutation(np.repeat(np.arange(GROUPS), people)).astype(np.int32)
+    chosen = np.zeros((len(groups), len(groups)), dtype=bool)
+    for person, group in enumerate(groups):
+        chosen[person, rng.permutation(np.flatnonzero(groups == group))[:links]] = True
+    chosen |= chosen.T | np.eye(len(groups), dtype=bool)
+    ends = (end.astype(np.int32) for end in np.nonzero(chosen))
+    columns = dict(zip(("user", "item"), ends, strict=True))
+    names = [f"p{number}" for number in range(len(groups))]
+    events = pa.table(
+        {**columns, "weight": np.ones(int(chosen.sum()), np.float32), "timestamp": rng.random(chosen.sum())}
+    )
+    data = Dataset(
+        events.sort_by("timestamp"), pa.table({"item_id": names}), pa.table({"user_id": names}), order="time"
+    )
+    first = np.unique(groups, return_index=True)[1]
+    return Planted(data, groups, groups, np.sort(first).astype(np.int32))
+
+
 def _events(touched: list[list[int]], rng: np.random.Generator) -> pa.Table:
     rows = Ragged.of(touched)
     day = np.arange(len(rows.values)) - np.repeat(rows.offsets[:-1], rows.lengths)
