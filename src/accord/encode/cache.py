@@ -21,7 +21,7 @@ from accord.core.run import Run
 READ = 1000
 """Keys looked up in one statement."""
 BATCH = 256
-"""Texts encoded, and vectors committed, at a time."""
+"""Texts encoded, and vectors committed, at a time where nothing else is asked for."""
 
 
 class VectorCache:
@@ -57,11 +57,16 @@ class VectorCache:
 
 
 def encode_cached(
-    texts: Sequence[str], compute: Callable[[list[str]], Floats], cache: VectorCache, run: Run, name: str
+    texts: Sequence[str],
+    compute: Callable[[list[str]], Floats],
+    cache: VectorCache,
+    run: Run,
+    name: str,
+    batch: int = BATCH,
 ) -> Floats:
     """``float32[n, dim]``: each distinct text encoded once or read from the cache; an empty text is a zero row.
 
-    ``compute`` gets at most ``BATCH`` texts of like length; what it returns is committed before it is called again.
+    ``compute`` gets at most ``batch`` texts of like length; what it returns is committed before it is called again.
     """
     out = np.zeros((len(texts), cache.dim), np.float32)
     rows: dict[str, list[int]] = {}
@@ -74,7 +79,7 @@ def encode_cached(
         known.add(key)
     # Longest first: like lengths share a batch, and memory is at its peak at the start.
     todo = sorted(rows.keys() - known, key=lambda key: (-len(texts[rows[key][0]]), key))
-    batches = [todo[start : start + BATCH] for start in range(0, len(todo), BATCH)]
+    batches = [todo[start : start + batch] for start in range(0, len(todo), batch)]
     for keys in run.progress.track(batches, f"{name}: {len(todo)} texts to encode", len(batches)):
         vectors = compute([texts[rows[key][0]] for key in keys])
         cache.put(keys, vectors)

@@ -12,10 +12,9 @@ from pydantic import Field
 
 from accord.core.arrays import Floats
 from accord.core.config import Config
-from accord.core.roles import Encoder
 from accord.core.run import Run
 from accord.encode import content, pretrained
-from accord.encode.cache import VectorCache, encode_cached
+from accord.encode.sentences import SentenceEncoder
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -39,10 +38,11 @@ class MiniLMConfig(content.Content):
     """Tokens computed at a time, padding included: few stay in a CPU's cache (twice as fast); a GPU likes thousands."""
 
 
-class MiniLM(Encoder):
+class MiniLM(SentenceEncoder):
     """Dense ``float32[n, 384]``, rows of unit length, cached by the text's hash; English above all."""
 
     Config: ClassVar[type[Config]] = MiniLMConfig
+    label: ClassVar[str] = "minilm"
     config: MiniLMConfig
     dim = 384
     _forward: pretrained.Forward | None = None
@@ -53,12 +53,6 @@ class MiniLM(Encoder):
         pretrained.require("tokenizers")
         pretrained.model_folder(self.config.model)
         return self
-
-    def encode(self, items: pa.Table, run: Run) -> Floats:
-        """One row an item; zero where it has no text."""
-        path = run.cache / "vectors" / f"{self.fingerprint}.sqlite" if run.cache is not None else None
-        texts = content.texts(items, self.config)
-        return encode_cached(texts, lambda some: self._compute(some, run), VectorCache(path, self.dim), run, "minilm")
 
     @property
     def fingerprint(self) -> str:

@@ -18,7 +18,7 @@ class SentenceModel(torch.nn.Module):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        with _quiet():
+        with quiet():
             # Eager attention: the plain matrix form, which exports to ONNX as it stands.
             self.body = AutoModel.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, attn_implementation="eager"
@@ -48,7 +48,7 @@ class TorchForward:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
+def quiet() -> Generator[None]:
     """Without the loader's progress bar, which would tear the caller's own display."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

@@ -29,12 +29,21 @@ def installed(*packages: str) -> bool:
     return all(importlib.util.find_spec(package) is not None for package in packages)
 
 
-def require(*packages: str) -> None:
-    """Raises ``CannotFit`` naming what is not installed."""
+def require(*packages: str, extra: str = "text") -> None:
+    """Raises ``CannotFit`` naming what is not installed, and the extra that brings it."""
     missing = [package for package in packages if not installed(package)]
     if missing:
-        remedy = "Install the extra: pip install 'accord[text]'."
+        remedy = f"Install the extra: pip install 'accord[{extra}]'."
         raise CannotFit("packages are not installed", value=missing, remedy=remedy)
+
+
+def package_folder(package: str, extra: str = "text") -> Path:
+    """Where a package lies; it is not imported. Raises ``CannotFit`` where it is not installed."""
+    require(package, extra=extra)
+    spec = importlib.util.find_spec(package)  # the package's own __init__ may import far more than is needed here
+    if spec is None or spec.origin is None:
+        raise CannotFit("the package has no folder", value=package, remedy="Install it again.")
+    return Path(spec.origin).parent
 
 
 def model_folder(name: str) -> Path:
@@ -42,16 +51,18 @@ def model_folder(name: str) -> Path:
     if name not in PACKAGES:
         raise InputError("no such model", value=name, remedy=f"There are: {', '.join(PACKAGES)}.")
     package, folder = PACKAGES[name]
-    require(package)
-    spec = importlib.util.find_spec(package)  # the package's own __init__ imports far more than is needed here
-    assert spec is not None and spec.origin is not None  # noqa: S101 - `require` has just found it
-    return Path(spec.origin).parent / folder
+    return package_folder(package) / folder
 
 
 @cache
+def weights_digest(path: Path) -> str:
+    """SHA-256 of a file of weights, shortened."""
+    return file_digest(path)[:16]
+
+
 def model_digest(folder: Path) -> str:
-    """SHA-256 of a model's weights, shortened."""
-    return file_digest(folder / "model.safetensors")[:16]
+    """The same of a transformer's folder."""
+    return weights_digest(folder / "model.safetensors")
 
 
 def tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
