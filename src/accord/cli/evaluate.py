@@ -11,7 +11,7 @@ import typer
 
 from accord.cli.console import make_run, output, print_json
 from accord.cli.figures import print_evaluation
-from accord.cli.options import ConfigFile, Json, Preset, Quiet, Seed, chosen_spec
+from accord.cli.options import ConfigFile, Json, LinksOption, Preset, Quiet, Seed, TargetOption, chosen_spec
 from accord.core.config import parse
 from accord.study.evaluation import evaluate_dataset
 from accord.study.splitting import SplitSettings
@@ -29,6 +29,8 @@ Writes metrics.json, recommendations.parquet, pipeline.toml and report.html. Eac
     accord evaluate data/beauty --cold-items cold_items.txt --out runs/cold
 
     accord evaluate data/gowalla --train train.csv --test test.csv --out runs/official
+
+    accord evaluate data/music --target users --links friends --preset people --out runs/friends
 """
 
 
@@ -42,6 +44,8 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     preset: Preset = "balanced",
     config: ConfigFile = None,
+    target: TargetOption = "items",
+    links: LinksOption = None,
     split: Annotated[str, typer.Option(help="leave-last, temporal or random.")] = "leave-last",
     cuts: Annotated[int, typer.Option(min=1, max=8, help="Rolling cuts of a temporal split.")] = 1,
     train: Annotated[str | None, typer.Option(help="Training events of an official split.")] = None,
@@ -58,6 +62,8 @@ def run(
     settings = parse(
         SplitSettings,
         {
+            "target": target,
+            "links": links,
             "split": split,
             "cuts": cuts,
             "train": train,

@@ -10,6 +10,8 @@ from accord.pipeline.spec import PipelineSpec, preset, read_spec
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON; errors are JSON too.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+TargetOption = Annotated[str, typer.Option("--target", help="What is recommended: items, or users (people to people).")]
+LinksOption = Annotated[str | None, typer.Option("--links", help="With --target users: which links join people.")]
 Preset = Annotated[str, typer.Option(help="A ready pipeline; see accord presets show.")]
 ConfigFile = Annotated[Path | None, typer.Option(help="A pipeline of your own in TOML, in place of a preset.")]
 

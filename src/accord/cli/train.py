@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from accord.cli.console import make_run, output, print_json
-from accord.cli.options import ConfigFile, Json, Preset, Quiet, Seed, chosen_spec
+from accord.cli.options import ConfigFile, Json, LinksOption, Preset, Quiet, Seed, TargetOption, chosen_spec
 from accord.core.config import parse
+from accord.data.people import Target
 from accord.pipeline.artefact import read_card
 from accord.study.splitting import SplitSettings
 from accord.study.training import train_dataset
@@ -23,6 +24,8 @@ HELP = """Learn a pipeline: choose on held-back events, refit on all of them, sa
     accord train data/shop --preset fast --split temporal --out runs/shop-live
 
     accord train data/shop --config my-pipeline.toml --out runs/mine
+
+    accord train data/music --target users --links friends --preset people --out runs/friends-live
 """
 
 
@@ -36,6 +39,8 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder of the trained pipeline.")],
     preset: Preset = "balanced",
     config: ConfigFile = None,
+    target: TargetOption = "items",
+    links: LinksOption = None,
     split: Annotated[
         str | None, typer.Option(help="What validates: leave-last, temporal or random; by default what the log allows.")
     ] = None,
@@ -45,7 +50,9 @@ def run(
 ) -> None:
     """Run the job and say what was chosen."""
     kind = parse(SplitSettings, {"split": split}, "accord train").split if split else None
-    learned = train_dataset(dataset, chosen_spec(preset, config), make_run(seed, quiet=quiet or json), out, split=kind)
+    whom = parse(Target, {"target": target, "links": links}, "accord train")
+    job = make_run(seed, quiet=quiet or json)
+    learned = train_dataset(dataset, chosen_spec(preset, config), job, out, split=kind, target=whom)
     if json:
         print_json(read_card(out))
         return

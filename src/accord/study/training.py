@@ -11,6 +11,7 @@ from accord.core.errors import InputError
 from accord.core.run import Run
 from accord.data import splits
 from accord.data.holdout import Split
+from accord.data.people import Target
 from accord.pipeline.artefact import check_place, save
 from accord.pipeline.learning import Learned, learn
 from accord.pipeline.spec import PipelineSpec
@@ -18,15 +19,26 @@ from accord.study.environment import described, machine, versions
 from accord.study.splitting import SplitKind
 
 
-def train_dataset(folder: Path, spec: PipelineSpec, run: Run, out: Path, *, split: SplitKind | None = None) -> Learned:
-    """Learn a pipeline from a dataset folder and save it at ``out``.
+def train_dataset(
+    folder: Path,
+    spec: PipelineSpec,
+    run: Run,
+    out: Path,
+    *,
+    split: SplitKind | None = None,
+    target: Target | None = None,
+) -> Learned:
+    """Learn a pipeline from a dataset folder and save it at ``out``; ``target`` says who or what it recommends.
 
     The fusion and hyper-parameters are chosen on held-back events, then everything is refitted on all events.
     """
     check_place(out)
-    data = Dataset.load(folder)
+    target = target or Target()
+    if target.target == "users" and split not in (None, "random"):
+        raise InputError("links are split at random only", place="--split", value=split, remedy="Leave it out.")
+    data = target.of(Dataset.load(folder))
     learned = learn(spec, _split(data, split, run), run)
-    save(learned.pipeline, out, _facts(learned, data, folder, run))
+    save(learned.pipeline, out, {"target": target.target, **_facts(learned, data, folder, run)})
     return learned
 
 
