@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, csr_matrix
+from threadpoolctl import threadpool_limits
 
+from accord.core.errors import CannotFit
 from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.run import Run
@@ -49,10 +51,11 @@ def test_fold_in_is_what_implicit_recalculates():
     from implicit.cpu.als import AlternatingLeastSquares
 
     source = Ials(dim=6, alpha=3.0, reg=0.5).fit(DATA, RUN)
-    model = AlternatingLeastSquares(factors=6, regularization=0.5)
-    model.item_factors = source.factors
     believed = ials._confidences(DATA.matrix, 3.0)
-    wanted = model.recalculate_user(np.arange(DATA.n_users), csr_matrix(believed))
+    with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(factors=6, regularization=0.5)
+        model.item_factors = source.factors
+        wanted = model.recalculate_user(np.arange(DATA.n_users), csr_matrix(believed))
     np.testing.assert_allclose(source.fold_in(DATA.queries()), wanted, rtol=1e-3, atol=1e-4)
 
 
@@ -83,6 +86,8 @@ def test_a_weight_of_zero_is_no_event():
 
 def test_a_saved_source_is_scored_without_the_package(tmp_path, monkeypatch):
     save_state(tmp_path / "ials.safetensors", SOURCE.state())
-    monkeypatch.setitem(sys.modules, "implicit", None)  # any import of it fails
+    monkeypatch.setitem(sys.modules, "implicit.cpu.als", None)  # any import of it fails
     loaded = Ials(dim=6, alpha=3.0, reg=0.5, tau=2.0).load_state(load_state(tmp_path / "ials.safetensors"))
     np.testing.assert_array_equal(loaded.fold_in(DATA.queries()), SOURCE.fold_in(DATA.queries()))
+    with pytest.raises(CannotFit, match=r"accord\[als\]"):
+        Ials().fit(DATA, RUN)

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array, csr_matrix
+from threadpoolctl import threadpool_limits
 
 from accord.core.arrays import Bools, Floats, Sparse
 from accord.core.dataset import Dataset
@@ -49,23 +50,11 @@ class Ials(HistoryReader):
     """``bool[n]``: items that have a factor of their own."""
 
     def _fit(self, data: Dataset, run: Run) -> None:
-        # Imported here: a saved source is scored without either package.
-        from implicit.cpu.als import AlternatingLeastSquares
-        from threadpoolctl import threadpool_limits
-
         believed = _confidences(data.matrix, self.config.alpha)
         if not believed.nnz:
             raise CannotFit("there is no event to learn from")
-        model = AlternatingLeastSquares(
-            factors=self.config.dim,
-            regularization=self.config.reg,
-            iterations=self.config.epochs,
-            random_state=int(run.rng("ials").integers(1 << 31)),
-        )
-        with threadpool_limits(1, "blas"):  # implicit has threads of its own, one problem each
-            model.fit(csr_matrix(believed), show_progress=False)
         self.touched = np.bincount(believed.indices, minlength=data.n_items) > 0
-        self._keep(np.asarray(model.item_factors, np.float32))
+        self._keep(_factors(believed, self.config, int(run.rng("ials").integers(1 << 31))))
 
     def _keep(self, factors: Floats) -> None:
         self.factors = factors
@@ -103,6 +92,22 @@ class Ials(HistoryReader):
                 right[row - start, :, 0] = wanted[cells] @ rows
             out[start:stop] = np.linalg.solve(left, right)[:, :, 0]
         return out
+
+
+def _factors(believed: Sparse, config: IalsConfig, seed: int) -> Floats:
+    """``float32[n, dim]``: item factors learned by ``implicit``, which only learning needs."""
+    try:
+        from implicit.cpu.als import AlternatingLeastSquares
+    except ModuleNotFoundError:
+        raise CannotFit(
+            "ials learns with the package implicit, which is not installed", remedy="pip install 'accord[als]'."
+        ) from None
+    with threadpool_limits(1, "blas"):  # implicit has threads of its own, one problem each, and warns of others
+        model = AlternatingLeastSquares(
+            factors=config.dim, regularization=config.reg, iterations=config.epochs, random_state=seed
+        )
+        model.fit(csr_matrix(believed), show_progress=False)
+    return np.asarray(model.item_factors, np.float32)
 
 
 def _confidences(matrix: Sparse, alpha: float) -> Sparse:
