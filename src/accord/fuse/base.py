@@ -12,7 +12,7 @@ from pydantic import Field
 from accord.core.arrays import Bools, Doubles, Floats, Longs, Ragged, offsets_of
 from accord.core.columns import SCORE
 from accord.core.config import Config
-from accord.core.errors import InputError
+from accord.core.errors import CannotFit, InputError
 from accord.core.part import Part
 from accord.core.queries import Queries
 from accord.core.run import Run
@@ -48,6 +48,15 @@ class Fuser(Part):
     def contributions(self, slate: Slate) -> Floats:
         """``float32[B, K, S]``: the parts whose sum over sources is the score."""
         raise InputError("a fuser must define contributions", value=type(self).__name__)
+
+    def over(self, sources: tuple[str, ...]) -> Self:
+        """The same fuser over other sources, as it was learned; those it did not know count nothing.
+
+        Raises ``CannotFit`` where a fuser can do with other sources only what it learns anew.
+        """
+        if self.learned:
+            raise CannotFit(f"{type(self).__name__} must be learned anew for other sources", value=sources)
+        return type(self)(self.config.model_copy(update={"sources": sources}))
 
     def value(self, panel: Panel) -> float:
         """Mean NDCG@10 of the fused lists over all queries of the panel."""

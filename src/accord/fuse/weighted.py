@@ -72,6 +72,16 @@ class Weighted(Fuser):
             self.shift = np.array([best_shift(mixed, scores, self.config.k)], np.float32)
         return self
 
+    def over(self, sources: tuple[str, ...]) -> Self:
+        """The same weights over other sources, made to sum to one again; equal ones where none is left."""
+        known = [self.config.sources.index(name) if name in self.config.sources else -1 for name in sources]
+        kept = np.where(np.array(known) < 0, 0, self.weights[:, known])
+        total = kept.sum(axis=1, keepdims=True)
+        other = type(self)(self.config.model_copy(update={"sources": sources}))
+        other.weights = np.where(total > 0, kept / np.where(total > 0, total, 1), 1 / len(sources)).astype(np.float32)
+        other.shift = self.shift
+        return other
+
     def contributions(self, slate: Slate) -> Floats:
         """``float32[B, K, S]``: weight times normalised score; the shift of cold items is spread evenly."""
         rows = is_cold(slate).astype(np.int64)

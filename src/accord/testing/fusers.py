@@ -19,7 +19,7 @@ import pytest
 from accord.core import catalog
 from accord.core.arrays import Floats
 from accord.core.columns import SCORE
-from accord.core.errors import InputError
+from accord.core.errors import CannotFit, InputError
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.core.slate import EMPTY, Slate
@@ -157,6 +157,17 @@ class FuserContract:
             known = ~np.isnan(fresh.column("strong")[row])
             wanted = np.argsort(-fresh.column("strong")[row][known])
             np.testing.assert_array_equal(np.argsort(-fused.column(SCORE)[row][known], kind="stable"), wanted)
+
+    def test_over_other_sources(self, fitted: Fuser, fresh: Slate) -> None:
+        """In another order its own sources make the same scores; one may be left out, or the fuser says it cannot."""
+        try:
+            turned = fitted.over(SOURCES[::-1])
+        except CannotFit:
+            return
+        self.same(run(turned, fresh).column(SCORE), run(fitted, fresh).column(SCORE))
+        parts = fitted.over(SOURCES[1:]).contributions(fresh)
+        assert parts.shape == (*fresh.items.shape, len(SOURCES) - 1)
+        assert np.isfinite(parts[fresh.filled]).all()
 
     def test_what_is_missing_is_named(self, fitted: Fuser, fresh: Slate) -> None:
         """A slate without the column of a source, a configuration without sources or with an unknown key."""
