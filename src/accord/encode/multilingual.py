@@ -27,8 +27,8 @@ RECIPE = 1
 class Multilingual(SentenceEncoder):
     """Dense ``float32[n, 512]``, rows of unit length, cached by the text's hash; no tokens are cut off.
 
-    It reads Arabic, Chinese, Dutch, English, French, German, Italian, Japanese, Korean, Polish, Portuguese, Russian,
-    Spanish, Thai and Turkish; texts that mean the same lie near each other across languages.
+    It reads Arabic, Chinese in both scripts, Dutch, English, French, German, Italian, Japanese, Korean, Polish,
+    Portuguese, Russian, Spanish, Thai and Turkish; texts that mean the same lie near each other across languages.
     """
 
     label: ClassVar[str] = "multilingual"
