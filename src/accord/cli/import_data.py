@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def run_import(
     out: Annotated[Path, typer.Option(help="Dataset folder to write.")],
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]...", help="With --from: the folder, archive or files.")
+        list[str] | None, typer.Argument(metavar="PATH", help="With --from: the folder, archive or files.")
     ] = None,
     source: Annotated[
         str | None, typer.Option("--from", help=f"Read the files of {', '.join(FORMATS)}, given as PATH.")
