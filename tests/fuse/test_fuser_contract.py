@@ -3,8 +3,18 @@
 from accord.core import catalog
 from accord.testing.fusers import FuserContract
 
-SPECIAL = {"weighted": {"learns": True}}
-FORMS = {"weighted": [{"normalise": "minmax"}], "rank": [{"method": "borda"}, {"k0": 0.0}]}
+SPECIAL = {name: {"learns": True} for name in ("weighted", "softmax", "product")}
+FORMS = {
+    "weighted": [{"normalise": "minmax"}],
+    "rank": [{"method": "borda"}, {"k0": 0.0}],
+    "softmax": [{"normalise": "minmax"}, {"pool": "linear"}],
+    "product": [
+        {"content": ("weak", "silent")},
+        {"content": ("weak",), "normalise": "minmax"},
+        {"content": ("weak", "noise"), "form": "elementwise"},
+        {"form": "log"},
+    ],
+}
 
 for name in catalog.names("fusers"):
     for number, settings in enumerate([{}, *FORMS.get(name, [])]):
