@@ -71,19 +71,16 @@ class Spectral(LinearItems):
         self.weights = largest_products(csr_array(back @ graph.T), csr_array(graph @ shift), self.config.k)
 
     def _scores(self, queries: Queries) -> Floats:
-        near = super()._scores(queries)
         read = self._read(queries.history)[1]
-        near += (read @ self._left()) @ self._right().T
-        return near
+        smooth = (read @ diags_array(inverse_power(self.degrees, 0.5))) @ self.vectors @ self.vectors.T
+        smooth *= np.float32(self.config.alpha) * np.sqrt(self.degrees)
+        smooth += super()._scores(queries)
+        return smooth
 
     def _row(self, item: int) -> Floats:
-        return super()._row(item) + self._right() @ self._left()[item]
-
-    def _left(self) -> Floats:
-        return self.vectors * inverse_power(self.degrees, 0.5)[:, None]
-
-    def _right(self) -> Floats:
-        return self.vectors * (np.float32(self.config.alpha) * np.sqrt(self.degrees))[:, None]
+        degree = self.degrees[item]
+        smooth = self.vectors @ self.vectors[item] * np.sqrt(self.degrees / degree) if degree else 0.0
+        return super()._row(item) + np.float32(self.config.alpha) * smooth
 
 
 def _decomposed(graph: Sparse, dim: int, rng: np.random.Generator) -> tuple[np.float32, Floats]:
