@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 
 from accord.core import columns as c
 from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Matrix, Names, offsets_of
+from accord.core.digest import digest_of
 from accord.core.errors import CannotFit, DataError
 from accord.core.history import History
 from accord.core.queries import Queries
@@ -146,6 +147,11 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 over the content of all tables and the order: the same data gives the same value anywhere."""
         return fingerprint(self._tables, f"accord dataset {FORMAT} {self.order}")
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the tables, the order and the encoded columns: all that a source can learn from."""
+        return digest_of(self.fingerprint, self.vectors)
 
     @property
     def _tables(self) -> dict[str, pa.Table]:

@@ -6,14 +6,17 @@ import os
 import resource
 import time
 import zlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import platformdirs
+
+from accord.core.checkpoint import Checkpoint
+from accord.core.part import State
 
 T = TypeVar("T")
 
@@ -64,6 +67,8 @@ class Run:
     cache: Path | None = field(default_factory=default_cache)
     progress: Progress = field(default_factory=Silent)
     timings: list[Timing] = field(default_factory=list[Timing])
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    """Where finished steps are kept, so that a killed job goes on; nowhere by default."""
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of its own for each purpose, so that adding one use never shifts another."""
@@ -78,6 +83,22 @@ class Run:
             yield
         finally:
             self.timings.append(Timing(name, time.perf_counter() - wall, time.process_time() - cpu, peak_mib()))
+
+    def keep(
+        self,
+        kind: str,
+        parts: tuple[Any, ...],
+        make: Callable[[], T],
+        write: Callable[[T], State],
+        read: Callable[[State], T],
+        spent: float = 0.0,
+    ) -> T:
+        """A finished step of an interrupted job with the same seed, or ``make()``; see ``Checkpoint.keep``."""
+        return self.checkpoint.keep(kind, (self.seed, *parts), make, write, read, spent)
+
+    def keep_facts(self, kind: str, parts: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """As ``keep`` for a result that JSON can hold."""
+        return self.checkpoint.keep_facts(kind, (self.seed, *parts), make)
 
 
 def peak_mib() -> float:
