@@ -90,7 +90,20 @@ def metrics() -> dict[str, Any]:
                 "cold": {"content": 0.37, "bridge": 0.63},
             },
             "tried": [{"kind": "weighted", "a": 0.1121, "b": 0.1098}, {"kind": "rank", "a": 0.1049, "b": 0.1055}],
+            "calibration": {"log_loss": 4.4431, "even_log_loss": 5.3327, "calibration_error": 0.0264},
             "dropped": [{"source": "popular_recent", "reason": "leaving it out gains 0.0011 on half B"}],
+        },
+        "ablation": {
+            "n_queries": 943,
+            "ks": [10, 20],
+            "systems": {
+                "without ease": {"ndcg@10": {"value": 0.0604}, "recall@10": {"value": 0.1218}},
+                "without content": {"ndcg@10": {"value": 0.1061}},
+            },
+            "comparisons": [
+                comparison("without ease", 0.0454, 0.0101, 0.0001, 0.0004),
+                comparison("without content", -0.0003, 0.0021, 0.78, 0.78),
+            ],
         },
         "tuned": [
             {"source": "ease", "parameter": "reg", "value": 100.0, "ndcg@10": 0.0911, "chosen": False},

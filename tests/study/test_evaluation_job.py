@@ -90,6 +90,17 @@ def test_the_same_seed_gives_the_same_figures(folder: Path) -> None:
     assert first.metrics["tests"] != evaluated(folder, split="random", seed=4).metrics["tests"]
 
 
+def test_ablation_is_written_and_drawn_where_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    settings = SplitSettings.model_validate({})
+    job = evaluate_dataset(folder, shop.small(), settings, shop.run(), out=tmp_path / "out", ablation=True)
+    rows = strict(tmp_path / "out" / "metrics.json")["ablation"]["comparisons"]
+    used = job.learned[0].pipeline.fuser.config.sources
+    assert {row["b"] for row in rows} == {f"without {name}" for name in used}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "The list without each source" in page
+    assert "ablation" not in evaluated(folder).metrics
+
+
 def test_refit_is_said_and_makes_a_difference(folder: Path) -> None:
     with_them, without = evaluated(folder).metrics, evaluated(folder, refit=False).metrics
     assert (with_them["split"]["refit"], without["split"]["refit"]) == (True, False)

@@ -54,6 +54,7 @@ def run(
     cold_items: Annotated[str | None, typer.Option(help="Fraction of items, or a file with one id a line.")] = None,
     cold_users: Annotated[float | None, typer.Option(help="Share of users of whom nothing is learned.")] = None,
     refit: Annotated[bool, typer.Option(help="Use the validation events in the final fit (papers do not).")] = True,
+    ablation: Annotated[bool, typer.Option("--ablation", help="Also measure the list without each source.")] = False,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -77,7 +78,14 @@ def run(
     spec = chosen_spec(preset, config)
     job = make_run(seed, quiet=quiet or json)
     evaluation = evaluate_dataset(
-        dataset, spec, settings, job, refit=refit, out=out, command=shlex.join(["accord", *sys.argv[1:]])
+        dataset,
+        spec,
+        settings,
+        job,
+        refit=refit,
+        ablation=ablation,
+        out=out,
+        command=shlex.join(["accord", *sys.argv[1:]]),
     )
     if json:
         print_json(evaluation.metrics)

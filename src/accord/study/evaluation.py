@@ -17,14 +17,16 @@ from accord import __version__
 from accord.core.dataset import Dataset
 from accord.core.run import Run
 from accord.core.slate import Slate
-from accord.data.holdout import Split
+from accord.data.holdout import Holdout, Split
 from accord.evaluate.case import Case
 from accord.evaluate.evaluation import Pool
 from accord.evaluate.floors import PopularityFloor, RandomFloor
+from accord.fuse.softmax import Softmax
 from accord.fuse.weighted import Weighted
 from accord.pipeline.artefact import resolved
 from accord.pipeline.learning import Learned, learn
 from accord.pipeline.spec import PipelineSpec
+from accord.study.ablation import ablation_case, ablation_report
 from accord.study.environment import described, machine, versions
 from accord.study.evaluation_page import render
 from accord.study.examples import examples
@@ -57,11 +59,15 @@ def evaluate_dataset(
     run: Run,
     *,
     refit: bool = True,
+    ablation: bool = False,
     ks: Sequence[int] = (10, 20),
     out: Path | None = None,
     command: str = "",
 ) -> Evaluation:
-    """Evaluate a pipeline on a dataset folder; with ``out`` the results are written there."""
+    """Evaluate a pipeline on a dataset folder; with ``out`` the results are written there.
+
+    With ``ablation`` the main test is also answered without each source.
+    """
     with run.step("load and split"):
         data, cut = make_splits(Dataset.load(folder), settings, run)
     if out is not None:
@@ -69,6 +75,7 @@ def evaluate_dataset(
     cases: dict[str, list[Case]] = {}
     learned: list[Learned] = []
     lists: list[pa.Table] = []
+    without: list[Case | None] = []
     for split in cut:
         result = learn(spec, split, run, refit=refit, keep_all=True)
         learned.append(result)
@@ -76,11 +83,16 @@ def evaluate_dataset(
             for test, case in _cases(result, split, run).items():
                 cases.setdefault(test, []).append(case)
         lists.append(_lists(result, split, max(ks)))
+        if ablation:
+            with run.step(f"without each source ({split.name})"):
+                without.append(ablation_case(result.pipeline, _main_test(split), run, n=max(ks)))
     with run.step("judge"):
         pools = {test: Pool(_comparable(parts), ks) for test, parts in cases.items()}
         tests = {test: pool.report(seed=run.seed) for test, pool in pools.items()}
     metrics = _metrics(data, folder, spec, settings, cut, learned, run, refit=refit, command=command)
     metrics |= {"tests": tests, "popularity_curve": _curve(cases, cut)}
+    if ablation:
+        metrics["ablation"] = ablation_report(without, ks, run.seed)
     recommendations = pa.concat_tables(lists, promote_options="default")  # cuts may differ in their sources
     evaluation = Evaluation(metrics, pools, recommendations, learned)
     if out is not None:
@@ -111,9 +123,13 @@ def _comparable(cases: list[Case]) -> list[Case]:
     return [replace(case, slates={name: case.slates[name] for name in common}) for case in cases]
 
 
+def _main_test(split: Split) -> Holdout:
+    return split.tests.get("test") or next(iter(split.tests.values()))
+
+
 def _lists(result: Learned, split: Split, n: int) -> pa.Table:
     """The main test's recommendations as a table."""
-    test = split.tests.get("test") or next(iter(split.tests.values()))
+    test = _main_test(split)
     table = as_table(result.pipeline, test.queries, result.pipeline.recommend(test.queries, n))
     return table.append_column("split", pa.array([split.name] * table.num_rows))
 
@@ -167,6 +183,9 @@ def _fusion(result: Learned) -> dict[str, Any]:
         shape["weights"] = {kind: dict(zip(names, row, strict=True)) for kind, row in rows.items()}
         shape["cold_shift"] = float(fuser.shift[0])
         shape["normalise"] = fuser.config.normalise
+    if isinstance(fuser, Softmax) and np.isfinite(fuser.held_back).all():
+        names = ("log_loss", "even_log_loss", "calibration_error")
+        shape["calibration"] = dict(zip(names, fuser.held_back.tolist(), strict=True))
     return shape
 
 

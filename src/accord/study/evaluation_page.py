@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accord.study import charts
+from accord.study.ablation_section import ablation_section
 from accord.study.charts import Mark
 from accord.study.page import render_page
 from accord.study.popularity import popularity_section
@@ -43,6 +44,7 @@ def render(metrics: Mapping[str, Any]) -> str:
         sections=_contents(sections, metrics),
         popularity=popularity_section(metrics.get("popularity_curve")),
         fusion=_fusion(metrics.get("fusion") or {}, metrics.get("skipped") or []),
+        ablation=ablation_section(metrics.get("ablation") or {}),
         tuned=_tuned(metrics.get("tuned") or []),
         timings=_timings(metrics.get("timings") or []),
         examples=[_example(each) for each in metrics.get("examples") or []],
@@ -51,8 +53,13 @@ def render(metrics: Mapping[str, Any]) -> str:
 
 
 def _contents(tests: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    optional = (("popularity", "popularity_curve"), ("cost", "timings"), ("examples", "examples"))
-    names = {"popularity": "Popularity", "cost": "Time and memory", "examples": "Examples"}
+    optional = (
+        ("ablation", "ablation"),
+        ("popularity", "popularity_curve"),
+        ("cost", "timings"),
+        ("examples", "examples"),
+    )
+    names = {"ablation": "Ablation", "popularity": "Popularity", "cost": "Time and memory", "examples": "Examples"}
     return [
         *((test["id"], test["title"]) for test in tests),
         ("fusion", "Mix"),
@@ -80,6 +87,7 @@ def _fusion(fusion: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> 
         "kind": fusion.get("kind"),
         "chart": _weights_chart(weights, sources),
         "weights": _weights_table(weights, sources),
+        "calibration": _calibration(fusion.get("calibration") or {}),
         "tried": _tried(fusion),
         "dropped": reasons(
             "Dropped sources", "Source", ((r.get("source"), r.get("reason")) for r in fusion.get("dropped") or [])
@@ -106,6 +114,14 @@ def _weights_chart(weights: Mapping[str, Mapping[str, Any]], sources: Sequence[s
 def _weights_table(weights: Mapping[str, Mapping[str, Any]], sources: Sequence[str]) -> Table:
     rows = [Row(source, [Cell(number(values.get(source), 3)) for values in weights.values()]) for source in sources]
     return Table("Fusion weights", [f"{group.capitalize()} items" for group in weights], rows, first="Source")
+
+
+def _calibration(raw: Mapping[str, Any]) -> Table:
+    """How far the probabilities of a fuser keep their word, on held-back queries."""
+    names = {"log_loss": "Log-loss", "even_log_loss": "Log-loss of even odds", "calibration_error": "Calibration error"}
+    rows = [Row(title, [Cell(number(raw.get(key)))]) for key, title in names.items() if key in raw]
+    note = "Of the probabilities of the places of a list, given that what came up is among them; lower is better."
+    return Table("Probabilities on held-back queries", ["Value"], rows, first="Measure", note=note)
 
 
 def _tried(fusion: Mapping[str, Any]) -> Table:
