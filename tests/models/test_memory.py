@@ -24,6 +24,14 @@ def test_dense_matrices_take_half_of_the_memory_at_most(monkeypatch):
         memory.check_dense(1001, 2, "Use elsa.")
 
 
+def test_time_is_a_limit_of_its_own(monkeypatch):
+    monkeypatch.setattr(memory, "memory_limit", lambda: 2**60)
+    memory.check_dense(25_000, 2, "no")
+    memory.check_dense(30_000, 2, "no", most=30_000)
+    with pytest.raises(CannotFit, match=r"more than 25,000 items.*30001.*Use elsa"):
+        memory.check_dense(30_001, 2, "Use elsa.")
+
+
 def test_the_smallest_limit_counts(monkeypatch, tmp_path):
     whole = memory.memory_limit()
     unlimited, box = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"

@@ -21,6 +21,8 @@ FORMS = {
     "popular": [{"half_life": 2.0}],
     "item_knn": [{"near": 2.0, "back": 0.3}, {"k": 4, "shrink": 0.0, "tau": 3.0}],
     "ease": [{"side": {"tfidf": 2.0, "attributes": 2.0}, "tau": 4.0}, {"side": {"minilm": 1.0}}],
+    "local_ease": [{"side": {"tfidf": 2.0, "attributes": 2.0}, "tau": 4.0}, {"reg": 10.0, "neighbours": 30}],
+    "low_rank": [{"side": {"tfidf": 2.0, "attributes": 2.0}, "tau": 4.0}, {"side": {"minilm": 1.0}, "dim": 30}],
     "content": [
         {"column": "minilm", "centre": True},
         {"mode": "profile", "last": 5},

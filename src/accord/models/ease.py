@@ -12,6 +12,7 @@ from accord.core.errors import CannotFit
 from accord.core.run import Run
 from accord.models.gram import add_product, by_item, side_gram
 from accord.models.linear import HistoryConfig, LinearItems
+from accord.models.memory import MOST_ITEMS, check_dense
 
 
 class EaseConfig(HistoryConfig):
@@ -22,8 +23,8 @@ class EaseConfig(HistoryConfig):
     side: dict[str, float] = Field(default_factory=dict[str, float])
     """Weights of item columns (attributes, text vectors) stacked as further rows under the users; a column that the
     data lacks is left out."""
-    max_items: int = Field(default=25_000, ge=1)
-    """Above this the dense inverse (4 n^2 bytes, n^3 operations) is refused."""
+    max_items: int = Field(default=MOST_ITEMS, ge=1)
+    """Above this the dense inverse (n^3 operations) is refused; and where its 8 n^2 bytes do not fit the memory."""
 
 
 class Ease(LinearItems):
@@ -38,12 +39,8 @@ class Ease(LinearItems):
     Config = EaseConfig
 
     def _fit(self, data: Dataset, run: Run) -> None:
-        if data.n_items > self.config.max_items:
-            raise CannotFit(
-                f"a dense inverse over {data.n_items:,} items would need {4e-9 * data.n_items**2:.1f} GB",
-                value=data.n_items,
-                remedy="Raise max_items if the memory is there.",
-            )
+        remedy = "Use local_ease or low_rank; or raise max_items if there is time and memory."
+        check_dense(data.n_items, copies=2, remedy=remedy, most=self.config.max_items)
         gram = side_gram(data, self.config.side)
         users = by_item(data.matrix)
         add_product(gram, users, users)

@@ -41,7 +41,7 @@ class L3ae(LinearItems):
     evidence = "behaviour and content"
 
     def _fit(self, data: Dataset, run: Run) -> None:
-        check_dense(data.n_items, copies=3, remedy="Use a low-rank or sparse source, elsa or sansa.")
+        check_dense(data.n_items, copies=3, remedy="Use local_ease or low_rank.")
         if not any(name in data.vectors and weight for name, weight in self.config.side.items()):
             raise CannotFit("none of the content columns is there", value=list(self.config.side))
         content = side_gram(data, self.config.side)

@@ -11,12 +11,19 @@ from accord.core.errors import CannotFit
 
 SHARE = 0.5
 """The part of the memory that dense matrices may take; the rest is for the log, the other sources and the system."""
+MOST_ITEMS = 25_000
+"""Above this a dense inverse takes more than a few minutes on two cores."""
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where Linux says how much a container may use."""
 
 
-def check_dense(n_items: int, copies: int, remedy: str) -> None:
-    """Raise ``CannotFit`` where ``copies`` dense ``float32[n_items, n_items]`` do not fit; ``remedy`` what does."""
+def check_dense(n_items: int, copies: int, remedy: str, most: int = MOST_ITEMS) -> None:
+    """Raise ``CannotFit`` where ``copies`` dense ``float32[n_items, n_items]`` do not fit; ``remedy`` names what does.
+
+    Above ``most`` items they are refused for their time: an inverse takes ``n^3`` operations.
+    """
+    if n_items > most:
+        raise CannotFit(f"a dense inverse over more than {most:,} items takes too long", value=n_items, remedy=remedy)
     if not dense_fits(n_items, copies):
         raise CannotFit(
             f"dense matrices over {n_items:,} items need {dense_bytes(n_items, copies) / 2**30:.1f} GiB, more than "

@@ -1,0 +1,145 @@
+"""Local EASE: the ridge regression of each item on its own neighbours only, for catalogues of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+from scipy.linalg import lapack
+from scipy.sparse import csr_array, diags_array, vstack
+
+from accord.core.arrays import Doubles, Floats, Ints, Matrix, Sparse
+from accord.core.dataset import Dataset
+from accord.core.errors import CannotFit
+from accord.core.run import Run
+from accord.models.content import without_self
+from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
+from accord.models.memory import dense_fits
+from accord.models.shared import shared
+
+
+class LocalEaseConfig(HistoryConfig):
+    """Regularisation, side information, and how far an item looks."""
+
+    reg: float = Field(default=100.0, gt=0)
+    """Added to the diagonal of the Gram matrix."""
+    side: dict[str, float] = Field(default_factory=dict[str, float])
+    """Weights of item columns (attributes, text vectors) stacked as further rows under the users; a column that the
+    data lacks is left out."""
+    neighbours: int = Field(default=100, ge=1)
+    """How many other items each item is regressed on: those of the highest cosine."""
+    entries: int = Field(default=300, ge=1)
+    """How many entries of each row of the Gram matrix are kept; the others count as 0 in all regressions."""
+    min_items: int = Field(default=0, ge=0)
+    """Refused up to so many items where dense matrices fit the memory: there ``ease`` is exact. 0: never refused."""
+
+
+class LocalEase(LinearItems):
+    """``W[N, j] = (G[N, N] + reg I)^-1 G[N, j]`` for the neighbours N of item j, ``G = X'X + sum_s w_s^2 F_s F_s'``.
+
+    With all items as neighbours this is EASE (Steck, WWW 2019). Feature selection by neighbourhood is Ning and Karypis,
+    "SLIM: Sparse Linear Methods for Top-N Recommender Systems", ICDM 2011 (fsSLIM). The time grows with
+    ``n neighbours^3``, the memory with ``n (neighbours + entries)``; nothing dense is formed over all items.
+    """
+
+    Config = LocalEaseConfig
+
+    def _fit(self, data: Dataset, run: Run) -> None:
+        config = self.config
+        if data.n_items <= config.min_items and dense_fits(data.n_items, copies=2):
+            raise CannotFit(f"{data.n_items:,} items fit a dense inverse, which is exact", remedy="Use ease.")
+        columns = [data.vectors[name] for name in config.side if name in data.vectors]
+        fields = config.model_dump(exclude={"tau", "last", "min_items", "side"})
+        settings = ("local ease", *fields.values(), *config.side.items(), data.n_users)
+        self.weights = shared([data.events, *columns], settings, lambda: _weights(data, config))
+
+
+def _weights(data: Dataset, config: LocalEaseConfig) -> Sparse:
+    """Column j holds what each neighbour says of item j."""
+    rows = [(csr_array(data.matrix.T), 1.0)]
+    rows += [(data.vectors[name], weight**2) for name, weight in config.side.items() if name in data.vectors]
+    norms = _norms(rows)
+    blocks, rest = zip(*_gram(rows, norms, config.entries), strict=True)
+    gram = csr_array(vstack(blocks, format="csr"))
+    solver = _Regressions(gram, norms**2 + config.reg, np.concatenate(rest))
+    nearest = keep_largest(csr_array(gram @ diags_array(1 / np.maximum(norms, 1e-9))), config.neighbours)
+    columns, offsets = nearest.indices, nearest.indptr
+    solved = [solver.solve(item, columns[offsets[item] : offsets[item + 1]]) for item in range(data.n_items)]
+    values = np.concatenate(solved) if solved else np.empty(0, np.float32)
+    return csr_array(csr_array((values, columns, offsets), shape=nearest.shape).T)
+
+
+def _norms(rows: list[tuple[Matrix, float]]) -> Doubles:
+    """``float64[n]``: the length of each item over all stacked rows; its square is the diagonal of the Gram matrix."""
+    squares = [weight * np.asarray(_squared(matrix).sum(axis=1), np.float64) for matrix, weight in rows]
+    return np.sqrt(np.sum(squares, axis=0))
+
+
+def _squared(matrix: Matrix) -> Any:
+    return matrix.multiply(matrix) if isinstance(matrix, csr_array) else matrix * matrix
+
+
+def _gram(rows: list[tuple[Matrix, float]], norms: Doubles, entries: int) -> Iterator[tuple[Sparse, Doubles]]:
+    """Blocks of rows of the Gram matrix without its diagonal: entries of the highest cosine, and the others' sum."""
+    n, scale = len(norms), np.maximum(norms, 1e-9)
+    others = [_across(matrix) for matrix, _ in rows]
+    for start in range(0, n, block_rows(n)):
+        part = slice(start, min(start + block_rows(n), n))
+        products: Any = [
+            csr_array(weight * (matrix[part] @ other)) for (matrix, weight), other in zip(rows, others, strict=True)
+        ]
+        total: Any = sum(products[1:], products[0])
+        block = csr_array(without_self(total, start))
+        cosines = keep_largest(csr_array(block @ diags_array(1 / scale)), entries, start)
+        kept = csr_array(cosines @ diags_array(scale))
+        yield kept.astype(np.float32), np.maximum(np.asarray(block.sum(axis=1) - kept.sum(axis=1)), 0)
+
+
+def _across(matrix: Matrix) -> Matrix:
+    """The transpose, ready to be multiplied from the left."""
+    return csr_array(matrix.T) if isinstance(matrix, csr_array) else np.asarray(matrix.T)
+
+
+class _Regressions:
+    """Solves one small ridge regression an item."""
+
+    def __init__(self, gram: Sparse, diagonal: Doubles, rest: Doubles) -> None:
+        self.gram, self.diagonal = gram, diagonal
+        self.rest = rest / np.sqrt(max(float(rest.sum()), 1e-9))
+        """An entry that was left out is taken for ``rest_a rest_b / sum(rest)``: independence, given the row sums."""
+        self.place = np.full(len(diagonal), -1, np.int32)
+        """Where an item stands among the neighbours at hand; -1: it is none."""
+
+    def solve(self, item: int, neighbours: Ints) -> Floats:
+        """``float32[m]``: the weights of the item's neighbours."""
+        if not len(neighbours):
+            return np.empty(0, np.float32)
+        self.place[neighbours] = np.arange(len(neighbours), dtype=np.int32)
+        matrix = self._among(neighbours)
+        target = np.zeros(len(neighbours))
+        columns, values = self._row(item)
+        known = self.place[columns]
+        target[known[known >= 0]] = values[known >= 0]
+        self.place[neighbours] = -1
+        _, solution, failed = lapack.dposv(matrix, target, lower=1)
+        # Entries that were left out can make the block indefinite: then each neighbour speaks for itself.
+        return (target / matrix.diagonal() if failed else solution).astype(np.float32)
+
+    def _among(self, neighbours: Ints) -> Doubles:
+        """``float64[m, m]``: the Gram matrix of the neighbours, with the regularised diagonal."""
+        m = len(neighbours)
+        rows = self.gram[neighbours]
+        at = np.repeat(np.arange(m), np.diff(rows.indptr))
+        places = self.place[rows.indices]
+        inside = places >= 0
+        matrix = np.outer(self.rest[neighbours], self.rest[neighbours])
+        matrix[at[inside], places[inside]] = rows.data[inside]
+        matrix[places[inside], at[inside]] = rows.data[inside]  # one that only one of its two rows kept counts in both
+        matrix[np.diag_indices(m)] = self.diagonal[neighbours]
+        return matrix
+
+    def _row(self, item: int) -> tuple[Ints, Floats]:
+        span = slice(self.gram.indptr[item], self.gram.indptr[item + 1])
+        return self.gram.indices[span], self.gram.data[span]
