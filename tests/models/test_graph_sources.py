@@ -74,13 +74,13 @@ def test_the_randomised_decomposition_is_close_to_the_exact_one(monkeypatch):
 
 
 def test_user_knn_is_the_cosine_of_another_implementation():
-    source = UserKNN(k=DATA.n_users, shrink=0.0, idf=False).fit(DATA, RUN)
+    source = UserKNN(k=DATA.n_users, shrink=0.0, idf=False, power=1.0).fit(DATA, RUN)
     asked = replace(DATA.queries(), include_seen=True)
     np.testing.assert_allclose(source.scored(asked).scores, cosine_similarity(X) @ X, rtol=1e-4, atol=1e-5)
 
 
 def test_user_knn_weighs_rare_items_and_cuts_and_shrinks():
-    source = UserKNN(k=4, shrink=3.0, power=2.0).fit(DATA, RUN)
+    source = UserKNN(k=4, shrink=3.0, power=3.0).fit(DATA, RUN)
     asked = Queries.of([[0, 1, 2], [5]])
     rare = X * np.log(DATA.n_users / np.maximum((X > 0).sum(axis=0), 1))
     query = np.zeros((2, DATA.n_items))
@@ -89,7 +89,7 @@ def test_user_knn_weighs_rare_items_and_cuts_and_shrinks():
     alike = query @ rare.T / (np.outer(np.linalg.norm(query, axis=1), np.linalg.norm(rare, axis=1)) + 3.0)
     for row, scores in enumerate(source.scored(replace(asked, include_seen=True)).scores):
         best = np.argsort(-alike[row])[:4]
-        np.testing.assert_allclose(scores, alike[row, best] ** 2 @ X[best], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(scores, alike[row, best] ** 3 @ X[best], rtol=1e-4, atol=1e-6)
 
 
 def test_user_knn_does_not_depend_on_the_size_of_blocks(monkeypatch):

@@ -13,7 +13,7 @@ SPECIAL = {
     "bridge": {"places_cold": True},
     "ials": {"exact": False},  # starts from a random number for each user and item
     "spectral": {"late": {"tau": 2.0, "last": 3, "alpha": 1.0}},
-    "user_knn": {"late": {"tau": 2.0, "last": 3, "k": 5, "shrink": 0.0, "power": 2.0}},
+    "user_knn": {"late": {"tau": 2.0, "last": 3, "k": 5, "shrink": 0.0, "power": 3.0}},
     "popular_by": {"personal": False, "late": {"tau": 2.0, "last": 3, "shrink": 5.0}},
     "trend": {"personal": False},
 }

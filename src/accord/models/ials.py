@@ -26,7 +26,7 @@ class IalsConfig(HistoryConfig):
     """How many numbers describe an item."""
     alpha: float = Field(default=1.0, gt=0)
     """An event of weight w is believed ``1 + alpha w`` times as much as an item left alone."""
-    reg: float = Field(default=1.0, gt=0)
+    reg: float = Field(default=10.0, gt=0)
     """Added to the diagonal of every least-squares problem."""
     epochs: int = Field(default=15, ge=1)
     """How often the factors of users and items are solved in turn."""

@@ -19,7 +19,7 @@ from accord.models.linear import HistoryConfig, LinearItems
 
 NOTHING = 1e-5
 """Singular values below this share of the largest are rounding errors of zero."""
-SMALL = 1000
+SMALL = 300
 """Up to so many users or items the decomposition is exact."""
 PASSES = 4
 """Power iterations of the randomised decomposition (Halko, Martinsson and Tropp, SIAM Review 2011)."""
@@ -28,8 +28,9 @@ PASSES = 4
 class SpectralConfig(HistoryConfig):
     """The two filters and their sum."""
 
-    dim: int = Field(default=512, ge=1)
-    """How many singular vectors the low-pass filter lets through."""
+    dim: int | None = Field(default=None, ge=1)
+    """How many singular vectors the low-pass filter lets through; None: one for every 32 users or items, whichever are
+    fewer, but 16 at least and 512 at most."""
     alpha: float = Field(default=0.1, ge=0)
     """Weight of the low-pass filter beside the neighbours."""
     user_power: float = Field(default=0.35, ge=0)
@@ -65,7 +66,7 @@ class Spectral(LinearItems):
         self.degrees = np.asarray(edges.sum(axis=0), np.float32)
         users = inverse_power(np.asarray(edges.sum(axis=1), np.float32), self.config.user_power)
         graph = csr_array(diags_array(users) @ edges @ diags_array(inverse_power(self.degrees, 0.5)))
-        largest, self.vectors = _decomposed(graph, self.config.dim, run.rng("spectral"))
+        largest, self.vectors = _decomposed(graph, self.config.dim or _width(graph), run.rng("spectral"))
         shift = diags_array(inverse_power(self.degrees, self.config.item_power - 0.5))
         back = diags_array(inverse_power(self.degrees, 0.5 - self.config.item_power) / largest**2)
         self.weights = largest_products(csr_array(back @ graph.T), csr_array(graph @ shift), self.config.k)
@@ -81,6 +82,10 @@ class Spectral(LinearItems):
         degree = self.degrees[item]
         smooth = self.vectors @ self.vectors[item] * np.sqrt(self.degrees / degree) if degree else 0.0
         return super()._row(item) + np.float32(self.config.alpha) * smooth
+
+
+def _width(graph: Sparse) -> int:
+    return min(512, max(16, min(graph.shape) // 32))
 
 
 def _decomposed(graph: Sparse, dim: int, rng: np.random.Generator) -> tuple[np.float32, Floats]:

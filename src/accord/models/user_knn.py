@@ -18,11 +18,11 @@ from accord.models.linear import HistoryConfig, HistoryReader, block_rows
 class UserKnnConfig(HistoryConfig):
     """Who is alike, and how many of them are heard."""
 
-    k: int = Field(default=200, ge=1)
+    k: int = Field(default=100, ge=1)
     """How many people each query hears."""
     shrink: float = Field(default=5.0, ge=0)
     """Added to the denominator, so that a history of one or two events is like nobody's very much."""
-    power: float = Field(default=1.0, gt=0)
+    power: float = Field(default=2.0, gt=0)
     """Similarities are raised to this power: the higher, the more the nearest count."""
     idf: bool = True
     """Whether an item that few have touched says more about likeness (``log(users / users of the item)``)."""
