@@ -143,6 +143,6 @@ def test_cold_items_get_coefficients_of_their_own(form):
 def test_over_other_sources_the_scores_of_items_with_events_stay():
     panel = planted.panel()
     fuser = Product(sources=("strong", "weak"), content=("weak",)).fit(panel, RUN)
-    wider = fuser.over(("noise", "weak", "strong"))
+    wider = fuser.with_sources(("noise", "weak", "strong"))
     np.testing.assert_allclose(wider.probabilities(panel.slate), fuser.probabilities(panel.slate), atol=1e-5)
     assert wider.products[0, 2, 1] == fuser.products[0, 0, 1] != 0

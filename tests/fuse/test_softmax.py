@@ -194,7 +194,7 @@ def test_cold_places_that_hardly_come_up_lose_their_odds():
 def test_over_other_sources_the_scores_of_items_with_events_stay():
     panel = planted.panel()
     fuser = Softmax(sources=("strong", "weak")).fit(panel, RUN)
-    wider = fuser.over(("noise", "weak", "strong"))
+    wider = fuser.with_sources(("noise", "weak", "strong"))
     np.testing.assert_array_equal(wider.weights[0, 0], 0)
     np.testing.assert_allclose(wider.probabilities(panel.slate), fuser.probabilities(panel.slate), atol=1e-6)
 

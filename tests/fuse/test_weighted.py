@@ -136,10 +136,10 @@ def test_cold_items_cost_the_others_no_more_than_they_may(lift, often):
 def test_over_fewer_sources_the_proportions_stay():
     fuser = Weighted(sources=("a", "b", "c"))
     fuser.weights, fuser.shift = np.array([[0.2, 0.5, 0.3], [0.0, 1.0, 0.0]], np.float32), np.array([-1.0], np.float32)
-    fewer = fuser.over(("c", "a"))
+    fewer = fuser.with_sources(("c", "a"))
     np.testing.assert_allclose(fewer.weights, [[0.6, 0.4], [0.5, 0.5]], rtol=1e-6)
     assert fewer.shift.tolist() == [-1]
-    np.testing.assert_allclose(fuser.over(("new", "b")).weights, [[0, 1], [0, 1]])
+    np.testing.assert_allclose(fuser.with_sources(("new", "b")).weights, [[0, 1], [0, 1]])
 
 
 def test_without_a_mixed_panel_nothing_is_shifted():

@@ -49,7 +49,7 @@ class Fuser(Part):
         """``float32[B, K, S]``: the parts whose sum over sources is the score."""
         raise InputError("a fuser must define contributions", value=type(self).__name__)
 
-    def over(self, sources: tuple[str, ...]) -> Self:
+    def with_sources(self, sources: tuple[str, ...]) -> Self:
         """The same fuser over other sources, as it was learned; those it did not know count nothing.
 
         Raises ``CannotFit`` where a fuser can do with other sources only what it learns anew.

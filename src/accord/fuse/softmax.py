@@ -97,7 +97,7 @@ class Softmax(Fuser):
             self.shift = np.array([best_shift(mixed, self._panel_odds(mixed))], np.float32)
         return self
 
-    def over(self, sources: tuple[str, ...]) -> Self:
+    def with_sources(self, sources: tuple[str, ...]) -> Self:
         """The same fuser over other sources; those it did not know count nothing until ``fit_cold`` learns of them."""
         other = type(self)(self.config.model_copy(update={"sources": sources}))
         known = [self.config.sources.index(name) if name in self.config.sources else -1 for name in sources]

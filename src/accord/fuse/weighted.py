@@ -72,7 +72,7 @@ class Weighted(Fuser):
             self.shift = np.array([best_shift(mixed, scores, self.config.k)], np.float32)
         return self
 
-    def over(self, sources: tuple[str, ...]) -> Self:
+    def with_sources(self, sources: tuple[str, ...]) -> Self:
         """The same weights over other sources, made to sum to one again; equal ones where none is left."""
         known = [self.config.sources.index(name) if name in self.config.sources else -1 for name in sources]
         kept = np.where(np.array(known) < 0, 0, self.weights[:, known])

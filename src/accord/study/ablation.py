@@ -49,7 +49,7 @@ def variants(pipeline: Pipeline, run: Run, validation: Panel | None = None) -> d
     for name in names:
         rest = tuple(other for other in names if other != name)
         with suppress(CannotFit):  # a fuser that can only be learned anew
-            found[WITHOUT.format(name)] = _fused_by(pipeline, pipeline.fuser.over(rest))
+            found[WITHOUT.format(name)] = _fused_by(pipeline, pipeline.fuser.with_sources(rest))
         if validation is not None:
             fuser = type(pipeline.fuser)(pipeline.fuser.config.model_copy(update={"sources": rest}))
             found[ANEW.format(name)] = _fused_by(pipeline, fuser.fit(validation, run))

@@ -161,11 +161,11 @@ class FuserContract:
     def test_over_other_sources(self, fitted: Fuser, fresh: Slate) -> None:
         """In another order its own sources make the same scores; one may be left out, or the fuser says it cannot."""
         try:
-            turned = fitted.over(SOURCES[::-1])
+            turned = fitted.with_sources(SOURCES[::-1])
         except CannotFit:
             return
         self.same(run(turned, fresh).column(SCORE), run(fitted, fresh).column(SCORE))
-        parts = fitted.over(SOURCES[1:]).contributions(fresh)
+        parts = fitted.with_sources(SOURCES[1:]).contributions(fresh)
         assert parts.shape == (*fresh.items.shape, len(SOURCES) - 1)
         assert np.isfinite(parts[fresh.filled]).all()
 
