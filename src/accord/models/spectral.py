@@ -37,7 +37,7 @@ class SpectralConfig(HistoryConfig):
     """How much a user with many events counts less in each of them (u); 1/2 in the paper."""
     item_power: float = Field(default=0.4, ge=0, le=1)
     """How much a neighbour with many events counts less (p); 1/2 in the paper, less for more popular neighbours."""
-    k: int = Field(default=500, ge=1)
+    k: int = Field(default=1000, ge=1)
     """How many neighbours each item keeps; they take ``8 k n`` bytes."""
 
 
