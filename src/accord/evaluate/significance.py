@@ -42,7 +42,7 @@ def paired_bootstrap(differences: NDArray[np.floating], resamples: int = 10_000,
     known = differences[~np.isnan(differences).any(axis=1)].astype(np.float64)
     if not len(known):
         raise InputError("no query has a value in both systems", place="paired bootstrap", value=differences.shape)
-    means = _resampled_means(known, resamples, np.random.default_rng(seed))
+    means = resampled_means(known, resamples, np.random.default_rng(seed))
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     side = np.minimum((means <= 0).sum(axis=0), (means >= 0).sum(axis=0))
     p = np.minimum(1.0, 2 * (side + 1) / (resamples + 1))
@@ -59,7 +59,7 @@ def holm(p: NDArray[np.floating]) -> Doubles:
     return adjusted
 
 
-def _resampled_means(values: Doubles, resamples: int, rng: np.random.Generator) -> Doubles:
+def resampled_means(values: Doubles, resamples: int, rng: np.random.Generator) -> Doubles:
     """``float64[resamples, m]``: each resample is a row of weights, so all columns share one matrix product."""
     n = len(values)
     chunk = max(1, CELLS // n)
