@@ -1,7 +1,8 @@
 """From a name in a file to a class: ``ease`` -> ``accord.models.ease:Ease``.
 
-Built-ins register exactly as other packages do, by entry point in the groups ``accord.encoders``, ``accord.sources``
-and ``accord.fusers``; nothing is imported before it is named, so a heavy extra costs nothing until it is used.
+Built-ins register exactly as other packages do, by entry point in the groups ``accord.encoders``, ``accord.sources``,
+``accord.fusers`` and ``accord.heads``; nothing is imported before it is named, so a heavy extra costs nothing until it
+is used.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from accord.core.errors import InputError
 
-Role: TypeAlias = Literal["encoders", "sources", "fusers"]
+Role: TypeAlias = Literal["encoders", "sources", "fusers", "heads"]
 
 
 def names(role: Role) -> list[str]:
