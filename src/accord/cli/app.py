@@ -11,7 +11,7 @@ import typer
 
 from accord.core.errors import AccordError, InputError
 
-COMMANDS = ("import_data", "evaluate", "train", "recommend", "similar", "explain", "datasets", "presets")
+COMMANDS = ("import_data", "evaluate", "train", "recommend", "predict", "similar", "explain", "datasets", "presets")
 
 app = typer.Typer(
     name="accord",

@@ -6,7 +6,7 @@
     card.json              what it was made from and with, and the SHA-256 of every other file
     vocab.parquet          the catalogue, in the order of item numbers
     users.parquet          the known users
-    histories.parquet      their events: user, item, weight, timestamp
+    histories.parquet      their events: user, item, weight, timestamp; with heads also event and value
     parts/*.safetensors    learned arrays, one file a part
 """
 
@@ -100,7 +100,8 @@ def load(folder: Path) -> Pipeline:
     encoders = {name: _part(folder, "encoders", name, values) for name, values in spec.encoders.items()}
     fuser = _part(folder, "fusers", "fuser", spec.fusers[0])
     fallback = _part(folder, "sources", FALLBACK, {"kind": "popular"})
-    return Pipeline(spec, data, sources, fuser, fallback, encoders)
+    heads = {name: _part(folder, "heads", name, values) for name, values in spec.heads.items()}
+    return Pipeline(spec, data, sources, fuser, fallback, encoders, heads)
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -133,6 +134,7 @@ def resolved(pipeline: Pipeline) -> PipelineSpec:
             "encoders": {name: _values("encoders", part) for name, part in pipeline.encoders.items()},
             "sources": {name: _values("sources", part) for name, part in pipeline.sources.items()},
             "fusers": [_values("fusers", pipeline.fuser)],
+            "heads": {name: _values("heads", head) for name, head in pipeline.heads.items()},
             "search": Search(),
         }
     )
@@ -147,9 +149,8 @@ def _values(role: catalog.Role, part: Part) -> Values:
 def _write(pipeline: Pipeline, folder: Path) -> None:
     spec = resolved(pipeline)
     (folder / "pipeline.toml").write_text(spec.to_toml(), encoding="utf-8")
-    kept = [
-        name for name in (c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME) if name in pipeline.data.events.column_names
-    ]
+    columns = (c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME, *((c.EVENT, c.VALUE) if pipeline.heads else ()))
+    kept = [name for name in columns if name in pipeline.data.events.column_names]
     write_table(pipeline.data.events.select(kept), folder / "histories.parquet")
     write_table(pipeline.data.items, folder / "vocab.parquet")
     write_table(pipeline.data.users, folder / "users.parquet")
@@ -158,6 +159,8 @@ def _write(pipeline: Pipeline, folder: Path) -> None:
         save_state(_path(folder, "sources", name), part.state())
     for name, encoder in pipeline.encoders.items():
         save_state(_path(folder, "encoders", name), encoder.state())
+    for name, head in pipeline.heads.items():
+        save_state(_path(folder, "heads", name), head.state())
     save_state(_path(folder, "fusers", "fuser"), pipeline.fuser.state())
 
 

@@ -28,6 +28,7 @@ from accord.encode.columns import encode_columns
 from accord.fuse.base import Panel
 from accord.fuse.weighted import Weighted
 from accord.pipeline.fusion import Choice, choose, enough, halves
+from accord.pipeline.heads import with_heads
 from accord.pipeline.pipeline import FALLBACK, Pipeline, panel
 from accord.pipeline.search import tune
 from accord.pipeline.sources import Sources, fit_sources
@@ -84,6 +85,7 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
     final = work.refit(wanted, split, again=refit)
     dropped = {name: reason for name, reason in choice.dropped.items() if name not in used}
     pipeline = replace(final, sources={n: s for n, s in final.sources.items() if n in used}, fuser=fuser)
+    pipeline = with_heads(pipeline, sources, work.split, run, work.skipped)
     alone = {n: s for n, s in final.sources.items() if n not in used} if keep_all else {}
     return Learned(pipeline, choice.tried, tuned, dropped, work.skipped, alone)
 

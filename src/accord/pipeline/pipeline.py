@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Ragged
 from accord.core.columns import SCORE
 from accord.core.dataset import Dataset
 from accord.core.errors import InputError
+from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.roles import Encoder, Explains, Recommender, Scored
 from accord.core.slate import EMPTY, Slate
 from accord.core.topk import top_k
 from accord.fuse.base import EVENTS, Fuser, Panel
+from accord.fuse.heads import Head, Marks
 from accord.pipeline.sources import Sources, best_of, gather, score_all
 from accord.pipeline.spec import PipelineSpec
 
@@ -38,6 +41,8 @@ class Pipeline:
     fuser: Fuser
     fallback: Recommender
     encoders: dict[str, Encoder] = field(default_factory=dict[str, Encoder])
+    heads: dict[str, Head] = field(default_factory=dict[str, Head])
+    """What predicts ratings or clicks, by name; the lists do not depend on them."""
 
     @property
     def events(self) -> Longs:
@@ -112,6 +117,37 @@ class Pipeline:
     def score(self, queries: Queries, items: Ints) -> Slate:
         """Slates of exactly the given items (``int32[B, K]``), with all columns, in the given order."""
         return self.scored_parts(queries, items)[0]
+
+    def predict(self, queries: Queries, items: Ints, head: str, marks: Floats | None = None) -> Floats:
+        """``float32[B, K]``: what a head says of given items (``int32[B, K]``), met before or not; NaN at ``EMPTY``.
+
+        ``marks``: ``float32[N]``, what each event of the histories was rated (NaN: not). None: what the pipeline knows
+        of these users' events. Rules of the queries do not count: a prediction is no offer.
+        """
+        slate, rated = self.for_head(queries, items, head, marks)
+        return self.heads[head].predict(slate, rated) if len(queries) else np.empty(items.shape, np.float32)
+
+    def for_head(
+        self, queries: Queries, items: Ints, head: str, marks: Floats | None = None
+    ) -> tuple[Slate, History]:
+        """What a head reads: the items with all columns, and the histories with marks as weights."""
+        self.head(head)
+        if items.shape[:1] != (len(queries),) or items.max(initial=EMPTY) >= self.data.n_items:
+            raise InputError("one row of known item numbers a query is needed", place="items", value=items.shape)
+        rated = self._marks[head].rated(queries) if marks is None else replace(queries.history, weights=marks)
+        free = replace(queries, include_seen=True, exclude=None, candidates=None)
+        return (self.score(free, items) if len(queries) else Slate(items)), rated
+
+    def head(self, name: str) -> Head:
+        """A head by name. Raises ``InputError`` naming the heads there are."""
+        if name not in self.heads:
+            have = f"There are: {', '.join(self.heads)}." if self.heads else "Add a [heads.NAME] table and train."
+            raise InputError("the pipeline has no such head", place="head", value=name, remedy=have)
+        return self.heads[name]
+
+    @cached_property
+    def _marks(self) -> dict[str, Marks]:
+        return {name: Marks(self.data, head.marks(self.data)) for name, head in self.heads.items()}
 
     def scored_parts(self, queries: Queries, items: Ints) -> tuple[Slate, Floats]:
         """As ``score``, and ``float32[B, K, S]``: what each fused source adds to the score of each item.

@@ -6,7 +6,7 @@ import re
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tomli_w
 from pydantic import Field, field_validator
@@ -49,10 +49,12 @@ class PipelineSpec(Config):
     """Sources by name."""
     fusers: list[Values] = Field(default_factory=lambda: [{"kind": "weighted"}], min_length=1)
     """Ways to fuse; validation chooses."""
+    heads: dict[str, Values] = Field(default_factory=dict[str, Values])
+    """Predictions beside the ranking, by name: ratings, clicks."""
     search: Search = Field(default_factory=lambda: Search())
     """Hyper-parameters to choose on validation."""
 
-    @field_validator("sources", "encoders")
+    @field_validator("sources", "encoders", "heads")
     @classmethod
     def _good_names(cls, parts: dict[str, Values]) -> dict[str, Values]:
         taken = sorted(set(parts) & set(RESERVED))
@@ -68,7 +70,7 @@ class PipelineSpec(Config):
         return tomli_w.dumps(self.model_dump(mode="python", exclude_defaults=True))
 
 
-def make(role: Literal["encoders", "sources", "fusers"], values: Values, place: str, **more: Any) -> Any:
+def make(role: catalog.Role, values: Values, place: str, **more: Any) -> Any:
     """Build a part from its table. Raises ``InputError`` naming the place."""
     if "kind" not in values:
         raise InputError("the table lacks its kind", place=place, remedy=f"One of: {', '.join(catalog.names(role))}.")
@@ -106,6 +108,8 @@ def check(spec: PipelineSpec, place: str) -> None:
         make("sources", values, f"{place}: sources.{name}")
     for number, values in enumerate(spec.fusers):
         make("fusers", {"sources": tuple(spec.sources)} | values, f"{place}: fusers[{number}]")
+    for name, values in spec.heads.items():
+        make("heads", {"sources": tuple(spec.sources)} | values, f"{place}: heads.{name}")
     for key, options in spec.search.values.items():
         source, _, parameter = key.partition(".")
         if source not in spec.sources or parameter == "kind":

@@ -31,6 +31,7 @@ from accord.study.environment import described, machine, versions
 from accord.study.evaluation_page import render
 from accord.study.examples import examples
 from accord.study.lists import as_table
+from accord.study.predicting import judge_heads
 from accord.study.readings import record
 from accord.study.splitting import SplitSettings, make_splits
 
@@ -91,6 +92,8 @@ def evaluate_dataset(
         tests = {test: pool.report(seed=run.seed) for test, pool in pools.items()}
     metrics = _metrics(data, folder, spec, settings, cut, learned, run, refit=refit, command=command)
     metrics |= {"tests": tests, "popularity_curve": _curve(cases, cut)}
+    if spec.heads:
+        metrics["heads"] = judge_heads(learned, cut, data, run)
     if ablation:
         metrics["ablation"] = ablation_report(without, ks, run.seed)
     recommendations = pa.concat_tables(lists, promote_options="default")  # cuts may differ in their sources

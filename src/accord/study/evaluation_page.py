@@ -9,6 +9,7 @@ from typing import Any
 from accord.study import charts
 from accord.study.ablation_section import ablation_section
 from accord.study.charts import Mark
+from accord.study.head_section import head_section
 from accord.study.page import render_page
 from accord.study.popularity import popularity_section
 from accord.study.result_section import result_section
@@ -42,6 +43,7 @@ def render(metrics: Mapping[str, Any]) -> str:
         tiles=_tiles(first, dataset),
         tests=sections,
         sections=_contents(sections, metrics),
+        heads=[head_section(name, raw) for name, raw in (metrics.get("heads") or {}).items()],
         popularity=popularity_section(metrics.get("popularity_curve")),
         fusion=_fusion(metrics.get("fusion") or {}, metrics.get("skipped") or []),
         ablation=ablation_section(metrics.get("ablation") or {}),
@@ -55,11 +57,18 @@ def render(metrics: Mapping[str, Any]) -> str:
 def _contents(tests: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     optional = (
         ("ablation", "ablation"),
+        ("heads", "heads"),
         ("popularity", "popularity_curve"),
         ("cost", "timings"),
         ("examples", "examples"),
     )
-    names = {"ablation": "Ablation", "popularity": "Popularity", "cost": "Time and memory", "examples": "Examples"}
+    names = {
+        "ablation": "Ablation",
+        "heads": "Predictions",
+        "popularity": "Popularity",
+        "cost": "Time and memory",
+        "examples": "Examples",
+    }
     return [
         *((test["id"], test["title"]) for test in tests),
         ("fusion", "Mix"),
