@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from accord.core.arrays import Bools, Floats, Ints, Sparse, offsets_of, scrambled
+from accord.core.arrays import Bools, Floats, Ints, Longs, Sparse, offsets_of, scrambled
 from accord.core.config import Config
 from accord.core.dataset import Dataset
 from accord.core.history import History
@@ -108,15 +108,20 @@ def keep_largest(block: Floats | Sparse, k: int, first: int = 0) -> Sparse:
 
 
 def _largest_entries(block: Sparse, k: int, first: int) -> Sparse:
+    """As ``keep_largest``; only rows where more than ``k`` entries reach the k-th largest must be sorted."""
     block = _reaching(block, k)
-    rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
-    salts = cast("np.uint32", (rows + first).astype(np.uint32))
-    drawn = scrambled(block.indices, salts)  # the order of ties in top_k
-    order = np.lexsort((drawn, -block.data, rows))
-    rank = np.arange(len(order)) - np.repeat(block.indptr[:-1], np.diff(block.indptr))
-    kept = order[rank < k]
-    entries = (block.data[kept].astype(np.float32), (rows[kept], block.indices[kept]))
-    return csr_array(entries, shape=block.shape)
+    lengths = np.diff(block.indptr)
+    crowded = lengths > k
+    if not crowded.any():
+        return block
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    keep = ~crowded[rows]
+    tied = np.flatnonzero(~keep)
+    drawn = scrambled(block.indices[tied], cast("np.uint32", (rows[tied] + first).astype(np.uint32)))  # as in top_k
+    order = np.lexsort((drawn, -block.data[tied], rows[tied]))
+    rank = np.arange(len(order)) - np.repeat(offsets_of(lengths[crowded])[:-1], lengths[crowded])
+    keep[tied[order[rank < k]]] = True
+    return _entries(block, rows, keep)
 
 
 def _reaching(block: Sparse, k: int) -> Sparse:
@@ -126,6 +131,11 @@ def _reaching(block: Sparse, k: int) -> Sparse:
         values = block.data[block.indptr[row] : block.indptr[row + 1]]
         bounds[row] = np.partition(values, len(values) - k)[len(values) - k]
     rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
-    keep = (block.data > 0) & (block.data >= bounds[rows])
+    return _entries(block, rows, (block.data > 0) & (block.data >= bounds[rows]))
+
+
+def _entries(block: Sparse, rows: Longs, keep: Bools) -> Sparse:
+    """Some entries of a matrix; ``rows`` holds the row of each."""
     offsets = offsets_of(np.bincount(rows[keep], minlength=block.shape[0]))
-    return csr_array((block.data[keep], block.indices[keep], offsets), shape=block.shape)
+    values = block.data[keep].astype(np.float32, copy=False)
+    return csr_array((values, block.indices[keep], offsets), shape=block.shape)

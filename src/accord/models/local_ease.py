@@ -83,7 +83,7 @@ def _squared(matrix: Matrix) -> Any:
 
 def _gram(rows: list[tuple[Matrix, float]], norms: Doubles, entries: int) -> Iterator[tuple[Sparse, Doubles]]:
     """Blocks of rows of the Gram matrix without its diagonal: entries of the highest cosine, and the others' sum."""
-    n, scale = len(norms), np.maximum(norms, 1e-9)
+    n, scale = len(norms), np.maximum(norms, 1e-9).astype(np.float32)
     others = [_across(matrix) for matrix, _ in rows]
     for start in range(0, n, block_rows(n)):
         part = slice(start, min(start + block_rows(n), n))
@@ -106,40 +106,48 @@ class _Regressions:
     """Solves one small ridge regression an item."""
 
     def __init__(self, gram: Sparse, diagonal: Doubles, rest: Doubles) -> None:
-        self.gram, self.diagonal = gram, diagonal
+        self.columns, self.values = _padded(gram)
+        self.diagonal = diagonal
         self.rest = rest / np.sqrt(max(float(rest.sum()), 1e-9))
         """An entry that was left out is taken for ``rest_a rest_b / sum(rest)``: independence, given the row sums."""
-        self.place = np.full(len(diagonal), -1, np.int32)
-        """Where an item stands among the neighbours at hand; -1: it is none."""
+        self.place = np.full(len(diagonal) + 1, -1, np.int32)
+        """Where an item stands among the neighbours at hand; -1: it is none, and the last place stands for no item."""
 
     def solve(self, item: int, neighbours: Ints) -> Floats:
-        """``float32[m]``: the weights of the item's neighbours."""
-        if not len(neighbours):
+        """``float32[m]``: the weights of the item's neighbours, which are entries of its row."""
+        m = len(neighbours)
+        if not m:
             return np.empty(0, np.float32)
-        self.place[neighbours] = np.arange(len(neighbours), dtype=np.int32)
+        self.place[neighbours] = np.arange(m, dtype=np.int32)
         matrix = self._among(neighbours)
-        target = np.zeros(len(neighbours))
-        columns, values = self._row(item)
-        known = self.place[columns]
-        target[known[known >= 0]] = values[known >= 0]
+        target = np.zeros(m + 1)
+        target[self.place[self.columns[item]]] = self.values[item]  # all that are no neighbours fall on the last place
         self.place[neighbours] = -1
-        _, solution, failed = lapack.dposv(matrix, target, lower=1)
+        _, solution, failed = lapack.dposv(matrix, target[:m], lower=1)
         # Entries that were left out can make the block indefinite: then each neighbour speaks for itself.
-        return (target / matrix.diagonal() if failed else solution).astype(np.float32)
+        return (target[:m] / matrix.diagonal() if failed else solution).astype(np.float32)
 
     def _among(self, neighbours: Ints) -> Doubles:
         """``float64[m, m]``: the Gram matrix of the neighbours, with the regularised diagonal."""
         m = len(neighbours)
-        rows = self.gram[neighbours]
-        at = np.repeat(np.arange(m), np.diff(rows.indptr))
-        places = self.place[rows.indices]
-        inside = places >= 0
-        matrix = np.outer(self.rest[neighbours], self.rest[neighbours])
-        matrix[at[inside], places[inside]] = rows.data[inside]
-        matrix[places[inside], at[inside]] = rows.data[inside]  # one that only one of its two rows kept counts in both
-        matrix[np.diag_indices(m)] = self.diagonal[neighbours]
+        places = self.place[self.columns[neighbours]].ravel()
+        inside = np.flatnonzero(places >= 0)
+        rows, columns = inside // self.columns.shape[1], places[inside]
+        values = self.values[neighbours].ravel()[inside]
+        rest = self.rest[neighbours]
+        matrix = rest[:, None] * rest
+        matrix[rows, columns] = values
+        matrix[columns, rows] = values  # an entry that only one of its two rows kept counts in both
+        matrix.ravel()[:: m + 1] = self.diagonal[neighbours]
         return matrix
 
-    def _row(self, item: int) -> tuple[Ints, Floats]:
-        span = slice(self.gram.indptr[item], self.gram.indptr[item + 1])
-        return self.gram.indices[span], self.gram.data[span]
+
+def _padded(matrix: Sparse) -> tuple[Ints, Floats]:
+    """Columns and values of the rows of ``matrix`` as arrays ``[n, longest row]``; column n stands for no entry."""
+    lengths = np.diff(matrix.indptr)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    places = np.arange(len(rows)) - np.repeat(matrix.indptr[:-1], lengths)
+    columns = np.full((len(lengths), max(1, int(lengths.max(initial=0)))), matrix.shape[1], np.int32)
+    values = np.zeros(columns.shape, np.float32)
+    columns[rows, places], values[rows, places] = matrix.indices, matrix.data
+    return columns, values
