@@ -127,9 +127,7 @@ class Pipeline:
         slate, rated = self.for_head(queries, items, head, marks)
         return self.heads[head].predict(slate, rated) if len(queries) else np.empty(items.shape, np.float32)
 
-    def for_head(
-        self, queries: Queries, items: Ints, head: str, marks: Floats | None = None
-    ) -> tuple[Slate, History]:
+    def for_head(self, queries: Queries, items: Ints, head: str, marks: Floats | None = None) -> tuple[Slate, History]:
         """What a head reads: the items with all columns, and the histories with marks as weights."""
         self.head(head)
         if items.shape[:1] != (len(queries),) or items.max(initial=EMPTY) >= self.data.n_items:
