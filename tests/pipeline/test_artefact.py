@@ -1,12 +1,19 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import shop
+from accord import __version__
+from accord.cli.app import main
 from accord.core.errors import AccordError, ArtefactError
 from accord.core.state import file_digest
 from accord.pipeline import artefact
@@ -39,9 +46,26 @@ def entries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def sealed(folder: Path, card: str) -> None:
+    """Write a card with a seal that fits, as somebody who means harm would."""
+    (folder / "card.json").write_text(card, encoding="utf-8")
+    (folder / "card.sha256").write_text(f"{file_digest(folder / 'card.json')}  card.json\n", encoding="utf-8")
+
+
 def changed_card(folder: Path, **values: object) -> None:
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    (folder / "card.json").write_text(json.dumps(card | values), encoding="utf-8")
+    sealed(folder, json.dumps(card | values))
+
+
+def refused(folder: Path, *words: str) -> None:
+    """Loading ends in one clear error, in the library and on the command line."""
+    with pytest.raises(AccordError) as caught:
+        load(folder)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert caught.value.place
+    with pytest.raises(SystemExit) as ended:
+        main(["similar", str(folder), "--item", "i3"])
+    assert ended.value.code == 2
 
 
 @pytest.mark.parametrize("fuser", ["weighted", "rank"])
@@ -71,19 +95,8 @@ def test_a_loaded_pipeline_can_be_saved_again(trained_folder: Path, tmp_path: Pa
 
 def test_nothing_is_pickled(trained_folder: Path) -> None:
     kinds = {path.suffix for path in trained_folder.rglob("*") if path.is_file()}
-    assert kinds == {".toml", ".json", ".parquet", ".safetensors"}
+    assert kinds == {".toml", ".json", ".sha256", ".parquet", ".safetensors"}
     assert set(read_card(trained_folder)["files"]) >= set(FILES)
-
-
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("where", [0, -1])
-def test_one_altered_byte_is_refused(folder: Path, name: str, where: int) -> None:
-    content = bytearray((folder / name).read_bytes())
-    content[where] ^= 1
-    (folder / name).write_bytes(content)
-    with pytest.raises(ArtefactError, match=r"hash differs") as caught:
-        load(folder)
-    assert caught.value.place == str(folder / name)
 
 
 def test_every_file_is_checked(trained_folder: Path, folder: Path) -> None:
@@ -111,17 +124,124 @@ def test_files_that_the_card_does_not_list_are_refused_by_name(folder: Path, nam
         load(folder)
 
 
-@pytest.mark.parametrize("card", ["", "{", "[]", "3", "null", "{}", '{"format": 1}', "\x00"])
+@pytest.mark.parametrize("name", [*FILES, "card.json", "card.sha256"])
+def test_any_changed_byte_is_refused(folder: Path, name: str) -> None:
+    whole = (folder / name).read_bytes()
+    rng = np.random.default_rng(len(whole))
+    few = len(whole) <= 100
+    places = range(len(whole)) if few else np.unique([0, len(whole) - 1, *rng.integers(0, len(whole), 40)]).tolist()
+    for place in places:
+        content = bytearray(whole)
+        content[place] ^= int(rng.integers(1, 256))
+        (folder / name).write_bytes(content)
+        with pytest.raises(ArtefactError, match=r"hash differs|not UTF-8") as caught:
+            load(folder)
+        assert str(caught.value.place).startswith(str(folder))
+    (folder / name).write_bytes(whole)
+    load(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, "card.json", "card.sha256"])
+@pytest.mark.parametrize("harm", ["cut", "empty", "longer", "missing", "link", "folder", "pipe"])
+def test_every_file_must_be_there_plain_and_whole(folder: Path, name: str, harm: str) -> None:
+    path = folder / name
+    content = path.read_bytes()
+    path.unlink()
+    if harm == "link":
+        (folder.parent / "elsewhere").write_bytes(content)
+        path.symlink_to(folder.parent / "elsewhere")
+    elif harm == "folder":
+        path.mkdir()
+    elif harm == "pipe":
+        os.mkfifo(path)
+    elif harm != "missing":
+        path.write_bytes({"cut": content[:-3], "empty": b"", "longer": content + b"\n"}[harm])
+    with pytest.raises(ArtefactError) as caught:
+        load(folder)
+    assert name in str(caught.value)
+
+
+def test_linked_folders_inside_are_refused(folder: Path) -> None:
+    shutil.move(folder / "parts", folder.parent / "elsewhere")
+    (folder / "parts").symlink_to(folder.parent / "elsewhere")
+    refused(folder, "parts", "plain file")
+
+
+def test_the_folder_itself_may_be_a_link(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "live").symlink_to(folder)
+    load(tmp_path / "live")
+
+
+@pytest.mark.parametrize(
+    "card", ["", "{", "[]", "3", "null", "{}", '{"format": 1}', "\x00", "[" * 100_000, '{"format": "1.x"}']
+)
 def test_damaged_cards_are_refused(folder: Path, card: str) -> None:
-    (folder / "card.json").write_text(card, encoding="utf-8")
-    with pytest.raises(ArtefactError, match=r"card\.json"):
-        load(folder)
+    sealed(folder, card)
+    refused(folder, "card.json")
 
 
-def test_cards_of_another_format_are_refused(folder: Path) -> None:
-    changed_card(folder, format=2)
-    with pytest.raises(ArtefactError, match=r"another version.*Received: 2.*format 1"):
-        load(folder)
+def test_a_huge_card_is_not_read(folder: Path) -> None:
+    with (folder / "card.json").open("r+b") as file:
+        file.truncate(1 << 40)
+    refused(folder, "card.json", "larger than")
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.40", "2.0", 2, 0])
+def test_cards_of_another_format_name_both_versions_and_the_remedy(folder: Path, version: object) -> None:
+    changed_card(folder, format=version, accord="9.8.7")
+    refused(folder, "by Accord 9.8.7", f"this is Accord {__version__}", "1.0 to 1.1", "Install Accord 9.8.7")
+
+
+def test_a_card_of_this_format_needs_its_seal(folder: Path) -> None:
+    (folder / "card.sha256").unlink()
+    refused(folder, "card.sha256", "missing")
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    (folder / "card.json").write_text(json.dumps(card | {"format": 1}), encoding="utf-8")
+    load(folder)  # as the first format was
+
+
+@pytest.mark.parametrize("header", [1 << 62, 1 << 40, 200_000_000, 9])
+def test_oversized_headers_are_refused(folder: Path, header: int) -> None:
+    name = "parts/sources-knn.safetensors"
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(header.to_bytes(8, "little") + content[8:])
+    changed_card(folder, files=read_card(folder)["files"] | {name: file_digest(folder / name)})
+    refused(folder, name)
+
+
+def test_files_of_another_artefact_do_not_fit_together(folder: Path) -> None:
+    """Numbers beyond the catalogue would be read from memory that is none of theirs."""
+    for name, change in (
+        ("vocab.parquet", lambda table: table.slice(0, 5)),
+        ("users.parquet", lambda table: table.slice(0, 5)),
+        ("vocab.parquet", lambda table: table.drop_columns(["item_id"])),
+        ("users.parquet", lambda table: table.rename_columns(["name"])),
+        ("histories.parquet", lambda table: table.drop_columns(["weight"])),
+        ("vocab.parquet", lambda table: pa.concat_tables([table, table.slice(0, 1)])),
+    ):
+        copy = folder.with_name("copy")
+        shutil.copytree(folder, copy)
+        pq.write_table(change(pq.read_table(copy / name)), copy / name)
+        changed_card(copy, files=read_card(copy)["files"] | {name: file_digest(copy / name)})
+        refused(copy)
+        shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 50_000, "\x80", "name = 3"])
+def test_a_specification_that_is_none_is_refused(folder: Path, text: str) -> None:
+    (folder / "pipeline.toml").write_bytes(text.encode("latin-1"))
+    name = "pipeline.toml"
+    changed_card(folder, files=read_card(folder)["files"] | {name: file_digest(folder / name)})
+    refused(folder, name)
+
+
+def test_what_killed_jobs_left_beside_it_is_removed(pipeline: Pipeline, tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (f".run.{dead.pid}.new", f".run.{dead.pid}.old", f".run.{os.getppid()}.new", f".other.{dead.pid}.new"):
+        (tmp_path / name).mkdir()
+    save(pipeline, tmp_path / "run", {})
+    assert entries(tmp_path) == sorted([f".run.{os.getppid()}.new", f".other.{dead.pid}.new", "run"])
 
 
 def test_a_card_without_files_is_refused(folder: Path) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import typer
 
-from accord.core.errors import AccordError, InputError
+from accord.core.errors import AccordError, InputError, Interrupted
 
 COMMANDS = ("import_data", "evaluate", "train", "recommend", "predict", "similar", "explain", "datasets", "presets")
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 app = typer.Typer(
     name="accord",
@@ -26,11 +28,11 @@ for name in COMMANDS:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; ends the process with code 0, 1 (a failure) or 2 (bad input)."""
+    """Run the command line; ends the process with code 0, 1 (a failure), 2 (bad input) or 130 (interrupted)."""
     try:
         code = app(arguments, standalone_mode=False)
-    except typer.Abort:
-        sys.exit(130)
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
     except typer.TyperException as error:  # a wrong option, a missing argument
         if not error.format_message():  # no command was given: the help was printed instead
             sys.exit(2)
@@ -46,7 +48,16 @@ def main(arguments: list[str] | None = None) -> None:
         problem = InputError(error.strerror or str(error), place=error.filename and str(error.filename))
         _complain(problem, as_json=_wants_json(arguments))
         sys.exit(2)
+    if code == INTERRUPTED:
+        _complain(_interrupted(arguments), as_json=_wants_json(arguments))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted(arguments: list[str] | None) -> AccordError:
+    given = sys.argv[1:] if arguments is None else arguments
+    goes_on = bool({"evaluate", "train"} & set(given[:1]))
+    again = "The same command goes on where it stopped; with --fresh it starts anew." if goes_on else None
+    return Interrupted("interrupted", remedy=again)
 
 
 def _wants_json(arguments: list[str] | None) -> bool:

@@ -11,14 +11,16 @@ import typer
 
 from accord.cli.console import make_run, output, print_json
 from accord.cli.figures import print_evaluation
-from accord.cli.options import ConfigFile, Json, LinksOption, Preset, Quiet, Seed, TargetOption, chosen_spec
+from accord.cli.options import ConfigFile, Fresh, Json, LinksOption, Preset, Quiet, Seed, TargetOption, chosen_spec
 from accord.core.config import parse
 from accord.study.evaluation import evaluate_dataset
+from accord.study.resuming import inside, resumable
 from accord.study.splitting import SplitSettings
 
 HELP = """Split the log, learn as in production, rank the whole catalogue, and measure every source and the fused list.
 
 Writes metrics.json, recommendations.parquet, pipeline.toml and report.html. Each reading of the test is logged.
+Interrupted, the same command run again goes on where it stopped.
 
 **Examples**
 
@@ -56,6 +58,7 @@ def run(
     refit: Annotated[bool, typer.Option(help="Use the validation events in the final fit (papers do not).")] = True,
     ablation: Annotated[bool, typer.Option("--ablation", help="Also measure the list without each source.")] = False,
     seed: Seed = 0,
+    fresh: Fresh = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -76,17 +79,11 @@ def run(
         "accord evaluate",
     )
     spec = chosen_spec(preset, config)
-    job = make_run(seed, quiet=quiet or json)
-    evaluation = evaluate_dataset(
-        dataset,
-        spec,
-        settings,
-        job,
-        refit=refit,
-        ablation=ablation,
-        out=out,
-        command=shlex.join(["accord", *sys.argv[1:]]),
-    )
+    command = shlex.join(["accord", *sys.argv[1:]])
+    with resumable(make_run(seed, quiet=quiet or json), inside(out), fresh=fresh) as job:
+        evaluation = evaluate_dataset(
+            dataset, spec, settings, job, refit=refit, ablation=ablation, out=out, command=command
+        )
     if json:
         print_json(evaluation.metrics)
     else:

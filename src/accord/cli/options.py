@@ -9,6 +9,7 @@ from accord.pipeline.spec import PipelineSpec, preset, read_spec
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON; errors are JSON too.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Take nothing over from an interrupted run of this job.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 TargetOption = Annotated[str, typer.Option("--target", help="What is recommended: items, or users (people to people).")]
 LinksOption = Annotated[str | None, typer.Option("--links", help="With --target users: which links join people.")]

@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 from accord.cli.console import make_run, output, print_json
-from accord.cli.options import ConfigFile, Json, LinksOption, Preset, Quiet, Seed, TargetOption, chosen_spec
+from accord.cli.options import ConfigFile, Fresh, Json, LinksOption, Preset, Quiet, Seed, TargetOption, chosen_spec
 from accord.core.config import parse
 from accord.data.people import Target
 from accord.pipeline.artefact import read_card
+from accord.study.resuming import beside, resumable
 from accord.study.splitting import SplitSettings
 from accord.study.training import train_dataset
 
 HELP = """Learn a pipeline: choose on held-back events, refit on all of them, save a folder without pickles.
+
+Interrupted, the same command run again goes on where it stopped.
 
 **Examples**
 
@@ -45,14 +48,16 @@ def run(
         str | None, typer.Option(help="What validates: leave-last, temporal or random; by default what the log allows.")
     ] = None,
     seed: Seed = 0,
+    fresh: Fresh = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Run the job and say what was chosen."""
     kind = parse(SplitSettings, {"split": split}, "accord train").split if split else None
     whom = parse(Target, {"target": target, "links": links}, "accord train")
-    job = make_run(seed, quiet=quiet or json)
-    learned = train_dataset(dataset, chosen_spec(preset, config), job, out, split=kind, target=whom)
+    spec = chosen_spec(preset, config)
+    with resumable(make_run(seed, quiet=quiet or json), beside(out), fresh=fresh) as job:
+        learned = train_dataset(dataset, spec, job, out, split=kind, target=whom)
     if json:
         print_json(read_card(out))
         return

@@ -56,5 +56,11 @@ class CannotFit(AccordError):  # noqa: N818 - a condition, not a failure: the pi
     code = "cannot_fit"
 
 
+class Interrupted(AccordError):  # noqa: N818 - a condition, not a failure
+    """Somebody stopped the job."""
+
+    code = "interrupted"
+
+
 def _shorten(text: str, limit: int = 200) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."

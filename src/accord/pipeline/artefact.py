@@ -4,6 +4,7 @@
 
     pipeline.toml          the specification with every chosen hyper-parameter and the chosen fusion
     card.json              what it was made from and with, and the SHA-256 of every other file
+    card.sha256            the SHA-256 of the card
     vocab.parquet          the catalogue, in the order of item numbers
     users.parquet          the known users
     histories.parquet      their events: user, item, weight, timestamp; with heads also event and value
@@ -12,12 +13,15 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from accord import __version__
 from accord.core import catalog
@@ -25,13 +29,14 @@ from accord.core import columns as c
 from accord.core.dataset import Dataset
 from accord.core.errors import ArtefactError
 from accord.core.part import Part
-from accord.core.state import file_digest, load_state, save_state
+from accord.core.roles import Recommender
+from accord.core.state import load_state, save_state
 from accord.core.tables import read_table, write_table
+from accord.pipeline.card import read_card, read_text, verify, write_card
 from accord.pipeline.pipeline import FALLBACK, Pipeline
 from accord.pipeline.spec import PipelineSpec, Search, Values, make, spec_of
 
-FORMAT = 1
-CARD = "card.json"
+__all__ = ["check_place", "load", "read_card", "resolved", "save"]
 
 
 def save(pipeline: Pipeline, folder: Path, facts: dict[str, Any]) -> None:
@@ -47,6 +52,7 @@ def save(pipeline: Pipeline, folder: Path, facts: dict[str, Any]) -> None:
     try:
         _fill(fresh, pipeline, facts)
         _swap(fresh, folder)
+        _sweep(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -65,15 +71,13 @@ def _fill(fresh: Path, pipeline: Pipeline, facts: dict[str, Any]) -> None:
     (fresh / "parts").mkdir(parents=True)
     _write(pipeline, fresh)
     card = {
-        "format": FORMAT,
         "accord": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config_digest": pipeline.spec.digest,
         "order": pipeline.data.order,
         **facts,
-        "files": {str(path.relative_to(fresh)): file_digest(path) for path in _files(fresh)},
     }
-    (fresh / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_card(fresh, card)
 
 
 def _swap(fresh: Path, folder: Path) -> None:
@@ -85,11 +89,29 @@ def _swap(fresh: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what killed jobs left beside the folder while they saved to it."""
+    for path in folder.parent.iterdir():
+        left = re.fullmatch(rf"\.{re.escape(folder.name)}\.(\d+)\.(new|old)", path.name)
+        if left and not _alive(int(left[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def load(folder: Path) -> Pipeline:
     """Read a pipeline. Raises ``ArtefactError`` where a file is missing, altered, unlisted or of another format."""
     card = read_card(folder)
-    _verify(folder, card)
-    spec = spec_of((folder / "pipeline.toml").read_text(encoding="utf-8"), str(folder / "pipeline.toml"))
+    verify(folder, card)
+    spec = _spec(folder / "pipeline.toml")
     data = Dataset(
         events=read_table(folder / "histories.parquet"),
         items=read_table(folder / "vocab.parquet"),
@@ -100,31 +122,42 @@ def load(folder: Path) -> Pipeline:
     encoders = {name: _part(folder, "encoders", name, values) for name, values in spec.encoders.items()}
     fuser = _part(folder, "fusers", "fuser", spec.fusers[0])
     fallback = _part(folder, "sources", FALLBACK, {"kind": "popular"})
+    _check(data, {**sources, FALLBACK: fallback}, folder)
     heads = {name: _part(folder, "heads", name, values) for name, values in spec.heads.items()}
     return Pipeline(spec, data, sources, fuser, fallback, encoders, heads)
 
 
-def read_card(folder: Path) -> dict[str, Any]:
-    """The card of an artefact."""
-    path = folder / CARD
+def _spec(path: Path) -> PipelineSpec:
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise ArtefactError(
-            "not a trained pipeline (no card.json)",
-            place=str(folder),
-            remedy="Make one with: accord train DATASET --out RUN.",
-        ) from None
-    except ValueError:
-        raise ArtefactError("damaged", place=str(path), remedy="Train again.") from None
-    if not isinstance(card, dict) or card.get("format") != FORMAT or card.get("order") not in ("time", "row", "none"):
-        raise ArtefactError(
-            "written by another version of Accord",
-            place=str(path),
-            value=card.get("format") if isinstance(card, dict) else None,
-            remedy=f"This version reads format {FORMAT}; train again.",
-        )
-    return card
+        return spec_of(read_text(path), str(path))
+    except RecursionError:
+        raise ArtefactError("nested too deeply", place=str(path), remedy="Train again.") from None
+
+
+def _check(data: Dataset, sources: Mapping[str, Recommender], folder: Path) -> None:
+    """Sparse products index by these numbers without looking: a stranger's file must not reach outside."""
+    for table, file, column, size in (
+        (data.items, "vocab.parquet", c.ITEM, None),
+        (data.users, "users.parquet", c.USER, None),
+        (data.events, "histories.parquet", c.WEIGHT, None),
+        (data.events, "histories.parquet", c.ITEM_NUMBER, data.n_items),
+        (data.events, "histories.parquet", c.USER_NUMBER, data.n_users),
+    ):
+        numbers = table[column].to_numpy() if column in table.column_names else None
+        if numbers is None or (size is not None and not bool(np.all((numbers >= 0) & (numbers < size)))):
+            raise ArtefactError(
+                f"column {column!r} is missing or holds other numbers than rows of the catalogue",
+                place=str(folder / file),
+                remedy="Train again.",
+            )
+    for name, source in sources.items():
+        if source.n_items != data.n_items:
+            raise ArtefactError(
+                f"learned on another catalogue than the {data.n_items} items of vocab.parquet",
+                place=str(_path(folder, "sources", name)),
+                value=source.n_items,
+                remedy="Train again.",
+            )
 
 
 def resolved(pipeline: Pipeline) -> PipelineSpec:
@@ -170,22 +203,3 @@ def _part(folder: Path, role: Any, name: str, values: Values) -> Any:
 
 def _path(folder: Path, role: str, name: str) -> Path:
     return folder / "parts" / f"{role}-{name}.safetensors"
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CARD)
-
-
-def _verify(folder: Path, card: dict[str, Any]) -> None:
-    listed = card.get("files")
-    there = {str(path.relative_to(folder)): path for path in _files(folder)}
-    if not isinstance(listed, dict) or set(listed) != set(there):
-        odd = sorted(set(there) ^ set(listed or {}))
-        raise ArtefactError("files are missing or not listed in the card", place=str(folder), value=odd)
-    for name, path in there.items():
-        if file_digest(path) != listed[name]:
-            raise ArtefactError(
-                "the file is not the one that was saved (its hash differs from the card)",
-                place=str(path),
-                remedy="Restore it or train again.",
-            )

@@ -30,6 +30,8 @@ from accord.fuse.weighted import Weighted
 from accord.pipeline.fusion import Choice, choose, enough, halves
 from accord.pipeline.heads import with_heads
 from accord.pipeline.pipeline import FALLBACK, Pipeline, panel
+from accord.pipeline.resume import chosen_on
+from accord.pipeline.resume_fusion import kept_choice, kept_fuser
 from accord.pipeline.search import tune
 from accord.pipeline.sources import Sources, fit_sources
 from accord.pipeline.spec import PipelineSpec, make
@@ -78,8 +80,9 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
         fuser = choice.fuser
     else:
         sources, tuned = tune(spec.search, sources, work.split, run)
-        choice = work.choose(sources)
-        fuser = work.with_cold_weights(choice, sources)
+        parts = chosen_on(spec, sources, work.split)
+        choice = kept_choice(run, parts, lambda: work.choose(sources))
+        fuser = kept_fuser(run, parts, lambda: work.with_cold_weights(choice, sources))
     used = set(fuser.config.sources)
     wanted = {name: source for name, source in sources.items() if keep_all or name in used}
     final = work.refit(wanted, split, again=refit)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,8 +19,11 @@ from accord.data.holdout import Holdout, Split
 from accord.fuse.base import Panel
 from accord.pipeline.fusion import enough, halves
 from accord.pipeline.pipeline import panel
+from accord.pipeline.resume import identity, kept_fit
 from accord.pipeline.sources import Sources
 from accord.pipeline.spec import Search
+
+T = TypeVar("T")
 
 
 def tune(search: Search, sources: Sources, split: Split, run: Run) -> tuple[Sources, list[dict[str, Any]]]:
@@ -43,18 +49,38 @@ def tune(search: Search, sources: Sources, split: Split, run: Run) -> tuple[Sour
 def _best_value(
     judge: _Judge, name: str, source: Recommender, parameter: str, options: list[Any]
 ) -> tuple[Recommender, list[dict[str, Any]]]:
-    candidates = [(getattr(source.config, parameter), source)]
+    current = getattr(source.config, parameter)
+    best = _Trial(current, judge.value(name, source), source)
+    values = [(current, best.value)]
     for option in options:
-        if option != candidates[0][0]:
-            made = judge.made(source, parameter, option)
-            candidates += [(option, made)] if made is not None else []
-    values = [judge.value(name, candidate) for _, candidate in candidates]
-    best = int(np.argmax(values))
+        if option != current:
+            trial = judge.trial(name, source, parameter, option)
+            if trial is not None:
+                values.append((option, trial.value))
+                best = trial if trial.value > best.value else best  # so that two fits at most are held at once
     records = [
-        {"source": name, "parameter": parameter, "value": _told(option), "ndcg@10": value, "chosen": place == best}
-        for place, ((option, _), value) in enumerate(zip(candidates, values, strict=True))
+        {
+            "source": name,
+            "parameter": parameter,
+            "value": _told(option),
+            "ndcg@10": value,
+            "chosen": option == best.option,
+        }
+        for option, value in values
     ]
-    return candidates[best][1], records
+    return judge.winner(source, parameter, best), records
+
+
+@dataclass(slots=True)
+class _Trial:
+    """One value of a parameter."""
+
+    option: Any
+    value: float = 0.0
+    source: Recommender | None = None
+    """The fitted source; None where an interrupted job has judged it, so that it need not be fitted again."""
+    seconds: float | None = None
+    """How long it took to fit."""
 
 
 def _told(value: Any) -> Any:
@@ -75,20 +101,52 @@ class _Judge:
             return False
         return parameter in kind.read_late or self.train.n_items <= self.search.max_items
 
-    def made(self, source: Recommender, parameter: str, value: Any) -> Recommender | None:
-        """The source with another value: the same learned arrays where the parameter is read late, else a new fit."""
-        kind = type(source)
-        config = parse(kind.Config, source.config.model_dump() | {parameter: value}, kind.__name__)
-        made = kind(config)
-        if parameter in kind.read_late:
-            return made.load_state(source.state())
-        try:
-            return made.fit(self.train, self.run)
-        except CannotFit:
+    def trial(self, name: str, source: Recommender, parameter: str, option: Any) -> _Trial | None:
+        """The source judged with another value; None where it does not apply to the data with that."""
+        trial = _Trial(option)
+
+        def judged() -> float | None:
+            started = time.perf_counter()
+            try:
+                trial.source = self._learned(source, parameter, option)
+            except CannotFit:
+                return None
+            trial.seconds = time.perf_counter() - started
+            return self._ndcg(name, trial.source)
+
+        value = self._kept(self._with(source, parameter, option), judged)
+        if value is None:
             return None
+        trial.value = value
+        return trial
+
+    def winner(self, source: Recommender, parameter: str, best: _Trial) -> Recommender:
+        """The source with the best value; a new fit is kept, those that lost are not."""
+        if best.source is source or parameter in type(source).read_late:
+            return best.source or self._learned(source, parameter, best.option)
+        fresh = self._with(source, parameter, best.option)
+        return kept_fit(best.source or fresh, self.train, self.run, spent=best.seconds)
 
     def value(self, name: str, source: Recommender) -> float:
         """Mean NDCG@10."""
+        return self._kept(source, lambda: self._ndcg(name, source))
+
+    def _kept(self, source: Recommender, judge: Callable[[], T]) -> T:
+        parts = (identity(source), self.train, self.holdout)
+        return self.run.keep_facts("searched values", parts, judge)
+
+    def _with(self, source: Recommender, parameter: str, value: Any) -> Recommender:
+        kind = type(source)
+        return kind(parse(kind.Config, source.config.model_dump() | {parameter: value}, kind.__name__))
+
+    def _learned(self, source: Recommender, parameter: str, value: Any) -> Recommender:
+        """The source with another value: the same learned arrays where the parameter is read late, else a new fit."""
+        made = self._with(source, parameter, value)
+        if parameter in type(source).read_late:
+            return made.load_state(source.state())
+        return made.fit(self.train, self.run)
+
+    def _ndcg(self, name: str, source: Recommender) -> float:
         sample: Panel = panel({name: source}, self.holdout.queries, self.holdout.truth, self._counts(), 50)
         return sample.ndcg(np.nan_to_num(sample.slate.column(name), nan=-np.inf)) if len(sample) else 0.0
 

@@ -14,6 +14,7 @@ from accord.core.roles import Recommender, Scored
 from accord.core.run import Run
 from accord.core.slate import EMPTY, Slate
 from accord.fuse.base import EVENTS
+from accord.pipeline.resume import kept_fit
 
 Sources = dict[str, Recommender]
 
@@ -27,7 +28,7 @@ def fit_sources(
     for name, source in sources.items():
         try:
             with run.step(f"fit {name} ({label})"):
-                fitted[name] = source.fit(data, run)
+                fitted[name] = kept_fit(source, data, run)
         except CannotFit as reason:
             skipped[name] = str(reason)
     return fitted, skipped

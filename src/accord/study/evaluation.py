@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from accord import __version__
 from accord.core.dataset import Dataset
+from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.data.holdout import Holdout, Split
@@ -25,6 +26,8 @@ from accord.fuse.softmax import Softmax
 from accord.fuse.weighted import Weighted
 from accord.pipeline.artefact import resolved
 from accord.pipeline.learning import Learned, learn
+from accord.pipeline.pipeline import Pipeline
+from accord.pipeline.resume import identity, kept_lists
 from accord.pipeline.spec import PipelineSpec
 from accord.study.ablation import ablation_case, ablation_report
 from accord.study.environment import described, machine, versions
@@ -83,7 +86,7 @@ def evaluate_dataset(
         with run.step(f"rank and judge ({split.name})"):
             for test, case in _cases(result, split, run).items():
                 cases.setdefault(test, []).append(case)
-        lists.append(_lists(result, split, max(ks)))
+        lists.append(_lists(result, split, max(ks), run))
         if ablation:
             with run.step(f"without each source ({split.name})"):
                 without.append(ablation_case(result.pipeline, _main_test(split), run, n=max(ks)))
@@ -99,7 +102,7 @@ def evaluate_dataset(
     recommendations = pa.concat_tables(lists, promote_options="default")  # cuts may differ in their sources
     evaluation = Evaluation(metrics, pools, recommendations, learned)
     if out is not None:
-        _write(evaluation, folder, out)
+        _write(evaluation, folder, out, run)
     return evaluation
 
 
@@ -113,10 +116,21 @@ def _cases(result: Learned, split: Split, run: Run) -> dict[str, Case]:
     vectors = columns.get("attributes", next(iter(columns.values()), None))  # how unlike the items of a list are
     cases: dict[str, Case] = {}
     for test, holdout in split.tests.items():
-        slates: dict[str, Slate] = {name: floor.recommend(holdout.queries, DEPTH) for name, floor in floors.items()}
-        slates |= shown.compare(holdout.queries, DEPTH)
+
+        def rank(queries: Queries = holdout.queries) -> dict[str, Slate]:
+            slates = {name: floor.recommend(queries, DEPTH) for name, floor in floors.items()}
+            return slates | shown.compare(queries, DEPTH)
+
+        slates = kept_lists(run, (*_answering(shown), holdout.queries, DEPTH), rank)
         cases[test] = Case(slates, holdout, counts, vectors)
     return cases
+
+
+def _answering(pipeline: Pipeline) -> tuple[Any, ...]:
+    """All that the lists of a pipeline depend on; its fits follow from its data."""
+    parts = (*pipeline.sources.values(), pipeline.fallback, pipeline.fuser)
+    named = (list(pipeline.sources), [identity(part) for part in parts])
+    return pipeline.spec, pipeline.data, named, pipeline.fuser.state()
 
 
 def _comparable(cases: list[Case]) -> list[Case]:
@@ -130,10 +144,12 @@ def _main_test(split: Split) -> Holdout:
     return split.tests.get("test") or next(iter(split.tests.values()))
 
 
-def _lists(result: Learned, split: Split, n: int) -> pa.Table:
+def _lists(result: Learned, split: Split, n: int, run: Run) -> pa.Table:
     """The main test's recommendations as a table."""
     test = _main_test(split)
-    table = as_table(result.pipeline, test.queries, result.pipeline.recommend(test.queries, n))
+    pipeline, queries = result.pipeline, test.queries
+    slates = kept_lists(run, (*_answering(pipeline), queries, n), lambda: {"fused": pipeline.recommend(queries, n)})
+    table = as_table(pipeline, queries, slates["fused"])
     return table.append_column("split", pa.array([split.name] * table.num_rows))
 
 
@@ -173,6 +189,7 @@ def _metrics(
         "skipped": [{"part": name, "reason": reason} for name, reason in last.skipped.items()],
         "examples": examples(last.pipeline, cut[-1]),
         "timings": [asdict(timing) for timing in run.timings],
+        "resumed": dict(run.checkpoint.taken),
     }
 
 
@@ -212,19 +229,20 @@ def _curve(cases: dict[str, list[Case]], cut: list[Split], points: int = 50) -> 
     }
 
 
-def _write(evaluation: Evaluation, folder: Path, out: Path) -> None:
+def _write(evaluation: Evaluation, folder: Path, out: Path, run: Run) -> None:
     """``metrics.json``, ``recommendations.parquet``, ``report.html``, and the reading in the logs."""
     metrics = evaluation.metrics
-    metrics["readings"] = record(
-        [folder, out],
-        data=metrics["dataset"]["fingerprint"],
-        split=metrics["split"]["kind"],
-        preset=metrics["preset"],
-        config=metrics["config_digest"],
-        seed=metrics["seed"],
-        refit=metrics["split"]["refit"],
-        command=metrics["command"],
-    )["number"]
+    reading = {
+        "data": metrics["dataset"]["fingerprint"],
+        "split": metrics["split"]["kind"],
+        "preset": metrics["preset"],
+        "config": metrics["config_digest"],
+        "seed": metrics["seed"],
+        "refit": metrics["split"]["refit"],
+        "command": metrics["command"],
+    }
+    # Kept, so that a job that was killed after this and goes on is one reading.
+    metrics["readings"] = run.keep_facts("readings", (reading,), lambda: record([folder, out], **reading)["number"])
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     pq.write_table(evaluation.recommendations, out / "recommendations.parquet")
     (out / "pipeline.toml").write_text(metrics["config_text"], encoding="utf-8")

@@ -62,6 +62,7 @@ def _facts(learned: Learned, data: Dataset, folder: Path, run: Run) -> dict[str,
         "dropped": learned.dropped,
         "skipped": learned.skipped,
         "timings": [asdict(timing) for timing in run.timings],
+        "resumed": dict(run.checkpoint.taken),
         "versions": versions(),
         "machine": machine(),
     }
