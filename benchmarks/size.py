@@ -115,13 +115,13 @@ def _file(folder: Path, name: str) -> str:
     return str(next(path for path in sorted(folder.iterdir()) if path.name.startswith(f"{name}.")))
 
 
-def measure(folder: Path, events: int, items: int) -> dict[str, dict[str, Any]]:
-    """All stages for one size; what was measured before is kept as ``size.json`` in the folder."""
+def measure(folder: Path, events: int, items: int, stages: list[str]) -> dict[str, dict[str, Any]]:
+    """The stages asked for, for one size; what was measured before is kept as ``size.json`` in the folder."""
     if not folder.exists():
         write_log(folder, events, items)
     known = folder / "size.json"
     found: dict[str, dict[str, Any]] = json.loads(known.read_text("utf-8")) if known.exists() else {}
-    for stage in STAGES:
+    for stage in stages:
         if stage not in found:
             found[stage] = staged(stage, folder)
             known.write_text(json.dumps(found), encoding="utf-8")
@@ -138,16 +138,22 @@ def table(rows: dict[int, dict[str, dict[str, Any]]], command: str) -> str:
     for millions, found in rows.items():
         facts = found["import"]
         kept = f"{facts['events']:,} events, {facts['users']:,} users, {facts['items']:,} items"
-        cells = [f"{f['seconds']:.0f} / {f['cpu']:.0f} / {f['mib'] / 1024:.2f}" for f in found.values()]
+        cells = [_cost(found[stage]) if stage in found else "not measured" for stage in STAGES]
         lines.append(f"| {millions} million | {kept} | {' | '.join(cells)} |")
     for millions, found in rows.items():
         lines += ["", f"## {millions} million events, step by step", "", "| step | wall s | CPU s |", "|---|---:|---:|"]
         lines += [f"| {name} | {wall:.1f} | {cpu:.1f} |" for f in found.values() for name, wall, cpu in f["laps"]]
         loads = ", ".join(f"{stage} {f['load']:.1f}" for stage, f in found.items())
-        lines += ["", f"Sources used: {', '.join(found['train']['sources'])}.", f"Load of the machine after: {loads}."]
-        lines += [f"Left out {name}: {reason}" for name, reason in found["train"]["skipped"].items()]
+        lines += ["", f"Load of the machine after: {loads}."]
+        if "train" in found:
+            lines += [f"Sources used: {', '.join(found['train']['sources'])}."]
+            lines += [f"Left out {name}: {reason}" for name, reason in found["train"]["skipped"].items()]
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     return "\n".join([*lines, "", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {machine}.", ""])
+
+
+def _cost(facts: dict[str, Any]) -> str:
+    return f"{facts['seconds']:.0f} / {facts['cpu']:.0f} / {facts['mib'] / 1024:.2f}"
 
 
 def main() -> None:
@@ -156,6 +162,7 @@ def main() -> None:
     parser.add_argument("--millions", type=int, nargs="*", default=[1, 3, 10])
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--work", type=Path, default=Path("runs/size"))
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES), help="in this order")
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.stage:
@@ -164,7 +171,7 @@ def main() -> None:
     rows: dict[int, dict[str, dict[str, Any]]] = {}
     for millions in arguments.millions:
         folder = arguments.work / f"{millions}m-{arguments.items}"
-        rows[millions] = measure(folder, millions * 1_000_000, arguments.items)
+        rows[millions] = measure(folder, millions * 1_000_000, arguments.items, arguments.stages)
         sizes = " ".join(map(str, rows))
         text = table(rows, f"python benchmarks/size.py --millions {sizes} --items {arguments.items}")
         (HERE / "results" / "size.md").write_text(text, encoding="utf-8")
