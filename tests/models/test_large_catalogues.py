@@ -93,6 +93,16 @@ def test_entries_left_out_count_as_independence_says():
     np.testing.assert_allclose(assumed.diagonal(), 100.0)
 
 
+def test_what_very_many_items_have_is_left_out(monkeypatch):
+    attributes = DATA.vectors["attributes"]
+    assert np.bincount(attributes.indices).tolist() == [12] * 4
+    with_side = LocalEase(side={"attributes": 2.0}).fit(DATA, RUN).weights.toarray()
+    monkeypatch.setattr(local_ease, "COMMON", 11)
+    left_out = LocalEase(side={"attributes": 2.0}).fit(checkerboard(seed=5).data, RUN).weights.toarray()
+    np.testing.assert_allclose(left_out, LocalEase().fit(DATA, RUN).weights.toarray(), atol=1e-6)
+    assert np.abs(with_side - left_out).max() > 0.01
+
+
 def test_neighbours_do_not_depend_on_the_size_of_blocks(monkeypatch):
     whole = LocalEase(neighbours=4, entries=6).fit(DATA, RUN).weights.toarray()
     monkeypatch.setattr("accord.models.local_ease.block_rows", lambda _: 7)

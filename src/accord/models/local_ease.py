@@ -19,6 +19,9 @@ from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_la
 from accord.models.memory import dense_fits
 from accord.models.shared import shared
 
+COMMON = 2_000
+"""A word or attribute of more items than this tells hardly anything of each, and would cost the square of its items."""
+
 
 class LocalEaseConfig(HistoryConfig):
     """Regularisation, side information, and how far an item looks."""
@@ -27,7 +30,7 @@ class LocalEaseConfig(HistoryConfig):
     """Added to the diagonal of the Gram matrix."""
     side: dict[str, float] = Field(default_factory=dict[str, float])
     """Weights of item columns (attributes, text vectors) stacked as further rows under the users; a column that the
-    data lacks is left out."""
+    data lacks is left out, and so is a word or attribute that more than 2,000 items have."""
     neighbours: int = Field(default=100, ge=1)
     """How many other items each item is regressed on: those of the highest cosine."""
     entries: int = Field(default=300, ge=1)
@@ -59,7 +62,8 @@ class LocalEase(LinearItems):
 def _weights(data: Dataset, config: LocalEaseConfig) -> Sparse:
     """Column j holds what each neighbour says of item j."""
     rows = [(csr_array(data.matrix.T), 1.0)]
-    rows += [(data.vectors[name], weight**2) for name, weight in config.side.items() if name in data.vectors]
+    side = [(name, weight) for name, weight in config.side.items() if name in data.vectors]
+    rows += [(_telling(data.vectors[name]), weight**2) for name, weight in side]
     norms = _norms(rows)
     blocks, rest = zip(*_gram(rows, norms, config.entries), strict=True)
     gram = csr_array(vstack(blocks, format="csr"))
@@ -69,6 +73,13 @@ def _weights(data: Dataset, config: LocalEaseConfig) -> Sparse:
     solved = [solver.solve(item, columns[offsets[item] : offsets[item + 1]]) for item in range(data.n_items)]
     values = np.concatenate(solved) if solved else np.empty(0, np.float32)
     return csr_array(csr_array((values, columns, offsets), shape=nearest.shape).T)
+
+
+def _telling(column: Matrix) -> Matrix:
+    """A sparse column without the features that more than ``COMMON`` items have; a dense one as it is."""
+    if not isinstance(column, csr_array):
+        return column
+    return csr_array(column[:, np.bincount(column.indices, minlength=column.shape[1]) <= COMMON])
 
 
 def _norms(rows: list[tuple[Matrix, float]]) -> Doubles:
