@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from pydantic import Field
@@ -20,6 +20,8 @@ from accord.core.slate import Slate
 
 EVENTS = "events"
 """The slate column that holds how many training events each item has; 0 marks a cold item."""
+HISTORY = "history"
+"""The fact of a slate that holds how many events each history has."""
 
 
 class FuserConfig(Config):
@@ -66,6 +68,25 @@ class Fuser(Part):
         """Add the column ``score``; empty places get NaN."""
         total = self.contributions(slate).sum(axis=2)
         return slate.with_column(SCORE, np.where(slate.filled, total, np.nan).astype(np.float32))
+
+
+@runtime_checkable
+class MixesCold(Protocol):
+    """A fuser that can learn another mix for items without events."""
+
+    config: Any
+
+    def fit_cold(self, among_cold: Panel, mixed: Panel | None = None, *, draft: bool = False) -> Self:
+        """Learn from a panel of cold items alone, and from one that holds both kinds what may be shown of them."""
+        ...
+
+    def with_sources(self, sources: tuple[str, ...]) -> Self:
+        """The same fuser over other sources."""
+        ...
+
+    def contributions(self, slate: Slate) -> Floats:
+        """``float32[B, K, S]``: the parts whose sum over sources is the score."""
+        ...
 
 
 @dataclass(frozen=True)

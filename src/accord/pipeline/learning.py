@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,7 +25,8 @@ from accord.data.holdout import Holdout, Split, hold_out
 from accord.data.pooling import pool_texts
 from accord.data.splits import validation_only
 from accord.encode.columns import encode_columns
-from accord.fuse.base import Panel
+from accord.fuse.base import Fuser, MixesCold, Panel
+from accord.fuse.stack import Stack
 from accord.fuse.weighted import Weighted
 from accord.pipeline.fusion import Choice, choose, enough, halves
 from accord.pipeline.heads import with_heads
@@ -34,14 +35,18 @@ from accord.pipeline.resume import chosen_on
 from accord.pipeline.resume_fusion import kept_choice, kept_fuser
 from accord.pipeline.search import tune
 from accord.pipeline.sources import Sources, fit_sources
-from accord.pipeline.spec import PipelineSpec, make
+from accord.pipeline.spec import PipelineSpec, Values, make
 
+STACK = "stack"
+"""The kind of fuser that is learned over the chosen one, and not chosen beside others."""
 ENOUGH = 50
 """Validation is cut anew, and cold weights are left out, where there are fewer queries than this."""
 FEWEST = 10
 """The fewest validation queries that anything is chosen on."""
 DEPTH = 50
 """How many items each source offers while weights are learned: they are judged by the first ten places."""
+LITTLE = 0.02
+"""A source with less than this share in the scores of cold items is not asked about them."""
 COLD_QUERIES = 3_000
 """About how many true items the weights of cold items are learned on."""
 
@@ -83,6 +88,10 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
         parts = chosen_on(spec, sources, work.split)
         choice = kept_choice(run, parts, lambda: work.choose(sources))
         fuser = kept_fuser(run, parts, lambda: work.with_cold_weights(choice, sources))
+        if work.stack_values and len(sources) > 1:
+            stack = cast("Stack", kept_fuser(run, (*parts, "stack"), lambda: work.stacked(fuser, sources)))
+            choice.tried.append(stack.tried)
+            fuser = stack if stack.trees else fuser
     used = set(fuser.config.sources)
     wanted = {name: source for name, source in sources.items() if keep_all or name in used}
     final = work.refit(wanted, split, again=refit)
@@ -110,6 +119,7 @@ class _Work:
         self.spec, self.run = spec, run
         self.skipped: dict[str, str] = {}
         self.encoders: dict[str, Encoder] = {}
+        self._made: list[Panel] | None = None
         self.split = replace(split, train=self.encoded(split.train))
 
     def encoded(self, data: Dataset) -> Dataset:
@@ -133,18 +143,34 @@ class _Work:
         fresh: Sources = {name: type(source)(source.config) for name, source in sources.items()}
         return fit_sources(fresh, data, self.run, label)[0]
 
+    @property
+    def stack_values(self) -> Values | None:
+        """The table of the stack, where the specification has one."""
+        return next((values for values in self.spec.fusers if values["kind"] == STACK), None)
+
     def choose(self, sources: Sources) -> Choice:
         """The fusion of items with events."""
-        valid, train = self.split.valid, self.split.train
+        fusers = [values for values in self.spec.fusers if values["kind"] != STACK] or [{"kind": "weighted"}]
         with self.run.step("choose the fusion"):
-            rows_a, rows_b = halves(len(valid), self.run, enough(valid, self.spec.max_validation))
-            a, b = (self._panel(sources, valid.take(rows), train) for rows in (rows_a, rows_b))
-            choice = choose(self.spec.fusers, list(sources), a, b, self.run)
-            if isinstance(choice.fuser, Weighted) and len(choice.warm) > 1:
-                choice.fuser.fit(
-                    Panel.joined([a, b]), self.run
-                )  # what was chosen is fixed; the weights use both halves
+            a, b = self._halves(sources)
+            choice = choose(fusers, list(sources), a, b, self.run)
+            if len(choice.warm) > 1:  # what was chosen is fixed; what is learned may read both halves
+                choice.fuser.fit(Panel.joined([a, b]), self.run)
         return choice
+
+    def stacked(self, fuser: Fuser, sources: Sources) -> Stack:
+        """Trees over the fuser, which are kept where they gain out of fold."""
+        with self.run.step("learn trees over the fusion"):
+            config = make("fusers", self.stack_values or {}, "fusers", sources=tuple(sources)).config
+            return Stack.over(fuser, config).fit_trees(Panel.joined(self._halves(sources)), self.run)
+
+    def _halves(self, sources: Sources) -> list[Panel]:
+        """What the sources say of both halves of the validation queries; made once."""
+        if self._made is None:
+            valid = self.split.valid
+            rows = halves(len(valid), self.run, enough(valid, self.spec.max_validation))
+            self._made = [self._panel(sources, valid.take(part), self.split.train) for part in rows]
+        return self._made
 
     def unchosen(self, sources: Sources) -> Choice:
         """Equal weights of all sources, where there is too little validation to choose on."""
@@ -156,7 +182,7 @@ class _Work:
     def with_cold_weights(self, choice: Choice, sources: Sources) -> Any:
         """The chosen fuser, with weights of their own for items without events where those can be learned."""
         fuser = choice.fuser
-        if not isinstance(fuser, Weighted) or not self.spec.hide or not self.split.train.vectors:
+        if not isinstance(fuser, MixesCold) or not self.spec.hide or not self.split.train.vectors:
             return fuser
         with self.run.step("learn to mix for items without events"):
             hidden = self._hidden_items()
@@ -166,7 +192,7 @@ class _Work:
             if among_cold is None or not len(among_cold):
                 return fuser
             mixed = self._mixed_panel(fitted, past, hidden)
-            return _cold_fuser(fuser, list(fitted), among_cold, mixed)
+            return _cold_fuser(fuser, tuple(fitted), among_cold, mixed)
 
     def refit(self, sources: Sources, split: Split, *, again: bool) -> Pipeline:
         """The pipeline over all that may be learned from; without ``again`` over the training part alone."""
@@ -213,16 +239,14 @@ class _Work:
         return self._panel(fitted, replace(holdout, queries=_forget(holdout.queries, hidden)), past)
 
 
-def _cold_fuser(fuser: Weighted, sources: list[str], among_cold: Panel, mixed: Panel) -> Weighted:
-    """Warm weights as chosen, cold weights over all sources; sources that count for neither are left out."""
-    warm = dict(zip(fuser.config.sources, fuser.weights[0], strict=True))
-    trial = Weighted(fuser.config.model_copy(update={"sources": tuple(sources)}))
-    trial.weights = np.tile(np.array([warm.get(name, 0.0) for name in sources], np.float32), (2, 1))
-    trial.fit_cold(among_cold, draft=True)
-    used = tuple(n for n, w in zip(sources, trial.weights.T, strict=True) if w[0] > 0 or w[1] >= 0.02)
-    final = Weighted(fuser.config.model_copy(update={"sources": used}))
-    final.weights = np.tile(np.array([warm.get(name, 0.0) for name in used], np.float32), (2, 1))
-    return final.fit_cold(among_cold, mixed)
+def _cold_fuser(fuser: MixesCold, sources: tuple[str, ...], among_cold: Panel, mixed: Panel) -> MixesCold:
+    """Warm items as chosen, cold items over all sources; sources that count for neither are left out."""
+    trial = fuser.with_sources(sources).fit_cold(among_cold, draft=True)
+    first = among_cold.slate.rows(np.arange(min(len(among_cold), 500)))
+    weight = np.abs(trial.contributions(first)).mean(axis=(0, 1))
+    heavy = dict(zip(sources, weight >= LITTLE * weight.sum(), strict=True))
+    used = tuple(name for name in sources if name in fuser.config.sources or heavy[name])
+    return fuser.with_sources(used).fit_cold(among_cold, mixed)
 
 
 def _forget(queries: Queries, hidden: Bools) -> Queries:

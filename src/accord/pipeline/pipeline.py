@@ -70,7 +70,7 @@ class Pipeline:
 
     def _fused(self, queries: Queries, n: int) -> tuple[Slate, dict[str, Slate]]:
         scored, offers = self._offers(queries, max(n, self.spec.depth), n)
-        slate = gather(scored, offers, self.events)
+        slate = gather(queries, scored, offers, self.events)
         slate = self._answering(slate, self.fuser(queries, slate))
         return slate.ranked(n=n), {name: offers[name] for name in self.sources}
 
@@ -100,7 +100,7 @@ class Pipeline:
         for chunk in Queries.of([[int(item)] for item in items]).chunks(self.data.n_items):
             scored = score_all(self.sources, chunk)
             offers = best_of({name: scored[name] for name in personal}, max(n, self.spec.depth))
-            slate = gather(scored, offers, self.events)
+            slate = gather(chunk, scored, offers, self.events)
             for name in self.sources.keys() - set(personal):
                 slate = slate.with_column(name, np.full(slate.items.shape, np.nan, np.float32))
             parts.append(self.fuser(chunk, slate).ranked(n=n))
@@ -157,7 +157,7 @@ class Pipeline:
         for chunk in queries.chunks(self.data.n_items):
             asked = Slate(items[start : start + len(chunk)])
             scored, offers = self._offers(chunk, depth, depth)
-            slate = gather(scored, {**offers, "asked": asked}, self.events)
+            slate = gather(chunk, scored, {**offers, "asked": asked}, self.events)
             places = _places(asked.items, slate.items, self.data.n_items)
             slates.append(_just(asked, self._answering(slate, self.fuser(chunk, slate)).take(places)))
             parts.append(np.take_along_axis(self.fuser.contributions(slate), places[:, :, None], axis=1))
@@ -177,7 +177,7 @@ def _panel_chunks(
     for chunk in queries.chunks(len(events)):
         scored = score_all(sources, chunk)
         rows = np.arange(start, start + len(chunk))
-        yield gather(scored, best_of(scored, depth), events), truth.take(rows)
+        yield gather(chunk, scored, best_of(scored, depth), events), truth.take(rows)
         start += len(chunk)
 
 

@@ -13,7 +13,7 @@ from accord.core.queries import Queries
 from accord.core.roles import Recommender, Scored
 from accord.core.run import Run
 from accord.core.slate import EMPTY, Slate
-from accord.fuse.base import EVENTS
+from accord.fuse.base import EVENTS, HISTORY
 from accord.pipeline.resume import kept_fit
 
 Sources = dict[str, Recommender]
@@ -41,18 +41,19 @@ def score_all(sources: Mapping[str, Recommender], queries: Queries) -> dict[str,
     return {name: source.scored(queries, rules) for name, source in sources.items()}
 
 
-def gather(scored: Mapping[str, Scored], offers: Mapping[str, Slate], events: Longs) -> Slate:
+def gather(queries: Queries, scored: Mapping[str, Scored], offers: Mapping[str, Slate], events: Longs) -> Slate:
     """The union of all offers, scored by all sources.
 
     Columns: one a source with its own scores (NaN = no opinion), and ``events``, the training events of each item.
-    Facts: ``<source>.mean``, ``.spread``, ``.low``, ``.high`` and ``eligible``.
+    Facts: ``<source>.mean``, ``.spread``, ``.low``, ``.high``, ``eligible`` and ``history``, the length of each.
     """
     items = union([offer.items for offer in offers.values()])
     columns = {name: part.at(items) for name, part in scored.items()}
     columns[EVENTS] = np.where(items == EMPTY, np.nan, events[np.maximum(items, 0)]).astype(np.float32)
     facts = {f"{name}.{fact}": values for name, part in scored.items() for fact, values in part.facts.items()}
     first = next(iter(scored.values()))
-    return Slate(items, columns, facts | {"eligible": first.facts["eligible"]})
+    lengths = queries.history.lengths.astype(np.float64)
+    return Slate(items, columns, facts | {"eligible": first.facts["eligible"], HISTORY: lengths})
 
 
 def union(lists: list[Ints]) -> Ints:
