@@ -35,6 +35,7 @@ def weighted(rows: list[list[tuple[int, float]]]) -> Queries:
 
 def test_a_history_is_folded_in_by_the_plain_solve():
     rows = [[(1, 2.0), (4, 1.0), (9, -1.5)], [], [(7, 1.0), (7, 2.0), (30, 0.5)]]
+    rows.append([(item, 1.0 + item / 40) for item in range(10)])  # longer than the factors: solved another way
     Y = SOURCE.factors.astype(np.float64)
     wanted = []
     for row in rows:

@@ -10,7 +10,7 @@ from pydantic import Field
 from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits
 
-from accord.core.arrays import Bools, Floats, Sparse
+from accord.core.arrays import Bools, Doubles, Floats, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.part import State
@@ -60,6 +60,7 @@ class Ials(HistoryReader):
         self.factors = factors
         self._wide = factors.astype(np.float64)
         self._gram = self._wide.T @ self._wide + self.config.reg * np.eye(self._wide.shape[1])
+        self._inverse = np.linalg.inv(self._gram)
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
@@ -69,8 +70,10 @@ class Ials(HistoryReader):
 
     def _scores(self, queries: Queries) -> Floats:
         scores = self.fold_in(queries) @ self.factors.T
-        if not self.touched.all():
-            scores[:, ~self.touched] = scores[:, self.touched].min(axis=1, keepdims=True)
+        cold = np.flatnonzero(~self.touched)
+        if len(cold):
+            scores[:, cold] = np.inf  # so that the lowest is found without a copy of all other columns
+            scores[:, cold] = scores.min(axis=1, keepdims=True)
         return scores
 
     def fold_in(self, queries: Queries) -> Floats:
@@ -79,19 +82,31 @@ class Ials(HistoryReader):
         _, fading = self._read(replace(kept, weights=np.ones_like(kept.weights)))  # the same cells in the same order
         extra = self.config.alpha * np.abs(weights.data)
         wanted = (fading.data * np.sign(weights.data) + self.config.alpha * weights.data) * (weights.data > 0)
-        dim = self.factors.shape[1]
+        dim, lengths = self.factors.shape[1], np.diff(weights.indptr)
         out = np.zeros((len(queries), dim), np.float32)
-        step = max(1, CELLS // (2 * dim * dim))
-        for start in range(0, len(queries), step):
-            stop = min(start + step, len(queries))
-            left, right = np.tile(self._gram, (stop - start, 1, 1)), np.zeros((stop - start, dim, 1))
-            for row in range(start, stop):
-                cells = slice(weights.indptr[row], weights.indptr[row + 1])
-                rows = self._wide[weights.indices[cells]]
-                left[row - start] += (rows.T * extra[cells]) @ rows
-                right[row - start, :, 0] = wanted[cells] @ rows
-            out[start:stop] = np.linalg.solve(left, right)[:, :, 0]
+        for length in np.unique(lengths[lengths > 0]).tolist():
+            alike = np.flatnonzero(lengths == length)
+            step = max(1, CELLS // (2 * max(length, dim) * dim))
+            for start in range(0, len(alike), step):
+                rows = alike[start : start + step]
+                cells = weights.indptr[rows][:, None] + np.arange(length)
+                out[rows] = self._solved(self._wide[weights.indices[cells]], extra[cells], wanted[cells])
         return out
+
+    def _solved(self, rows: Doubles, extra: Doubles, wanted: Doubles) -> Doubles:
+        """``float64[B, dim]``: ``(G + Y_u' E Y_u)^-1 Y_u' w`` for histories of one length h, E = diag(extra).
+
+        ``rows``: ``float64[B, h, dim]``, the factors Y_u of each history. Where h < dim it is a problem of h unknowns
+        (Woodbury): with ``Z = Y_u G^-1`` the answer is ``Z' (w - (I + E Z Y_u')^-1 E Z Y_u' w)``.
+        """
+        turned = rows.transpose(0, 2, 1)
+        if rows.shape[1] >= rows.shape[2]:
+            left = self._gram + (turned * extra[:, None, :]) @ rows
+            return np.linalg.solve(left, turned @ wanted[:, :, None])[:, :, 0]
+        placed = rows @ self._inverse
+        inner = extra[:, :, None] * (placed @ turned)
+        taken = np.linalg.solve(inner + np.eye(rows.shape[1]), inner @ wanted[:, :, None])
+        return ((wanted[:, None, :] - taken.transpose(0, 2, 1)) @ placed)[:, 0]
 
 
 def _factors(believed: Sparse, config: IalsConfig, seed: int) -> Floats:
