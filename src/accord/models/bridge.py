@@ -71,7 +71,9 @@ def _mixed(data: Dataset, column: Matrix, config: BridgeConfig) -> Sparse:
         rows = slice(start, start + step)
         mixed = csr_array(diags_array(share[rows]) @ own[rows] + diags_array(lent[rows]) @ (lenders[rows] @ own))
         blocks.append(keep_largest(without_self(mixed, start), config.entries, start))
-    return csr_array(vstack(blocks, format="csr").T)
+    stacked = csr_array(vstack(blocks, format="csr"))
+    blocks.clear()  # large catalogues: the blocks, their stack and its transpose need not lie in memory together
+    return csr_array(stacked.T)
 
 
 def _row_normalised(cosines: Sparse, power: float) -> Sparse:
