@@ -137,5 +137,6 @@ def _reaching(block: Sparse, k: int) -> Sparse:
 def _entries(block: Sparse, rows: Longs, keep: Bools) -> Sparse:
     """Some entries of a matrix; ``rows`` holds the row of each."""
     offsets = offsets_of(np.bincount(rows[keep], minlength=block.shape[0]))
-    values = block.data[keep].astype(np.float32, copy=False)
-    return csr_array((values, block.indices[keep], offsets), shape=block.shape)
+    values, columns = block.data[keep].astype(np.float32, copy=False), block.indices[keep].astype(np.int32, copy=False)
+    short = offsets.astype(np.int32) if len(values) < np.iinfo(np.int32).max else offsets  # 8 bytes an entry, not 12
+    return csr_array((values, columns, short), shape=block.shape)
