@@ -7,7 +7,7 @@ import pytest
 
 from accord.core.arrays import Ragged
 from accord.core.columns import SCORE
-from accord.core.errors import ArtefactError, CannotFit
+from accord.core.errors import ArtefactError
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.core.slate import Slate
@@ -109,8 +109,17 @@ def test_over_keeps_a_learned_base_and_its_sources():
     assert stack.config.base == {"kind": "weighted", "sources": ("right",), "normalise": "minmax"}
     slate = world().slate
     np.testing.assert_allclose(stack.contributions(slate)[:, :, 0], 0)
-    with pytest.raises(CannotFit, match="anew"):
-        stack.with_sources(("left",))
+
+
+def test_a_source_that_is_gone_says_nothing(stack):
+    without = stack.with_sources(("right",))
+    slate = world(seed=1).slate
+    lacking = replace(slate, columns={name: values for name, values in slate.columns.items() if name != "left"})
+    score = without(Queries.of([[]] * len(slate)), lacking).column(SCORE)
+    np.testing.assert_allclose(without.contributions(lacking).sum(axis=2), score, atol=1e-5)
+    assert without.value(world(seed=1)) < stack.value(world(seed=1)) - 0.1
+    loaded = Stack(without.config).load_state(without.state())
+    np.testing.assert_array_equal(loaded.contributions(lacking), without.contributions(lacking))
 
 
 def test_the_best_warm_places_come_first():
@@ -127,7 +136,7 @@ def test_features_are_free_of_scale_and_named():
     panel = world(queries=5)
     base = panel.slate.column("left")
     places = best_places(panel.slate, base, 10)[0]
-    found = features(panel.slate, NAMES, base, places)
+    found = features(panel.slate, NAMES, NAMES, base, places)
     names = feature_names(NAMES)
     assert found.shape == (5, 10, len(names)) and len(names) == len(VIEWS) * 2 + len(OWN)
     doubled = replace(
@@ -137,7 +146,7 @@ def test_features_are_free_of_scale_and_named():
         | {"left.mean": 3 * panel.slate.facts["left.mean"] + 7, "left.spread": 3 * panel.slate.facts["left.spread"]}
         | {f"left.{end}": 3 * panel.slate.facts[f"left.{end}"] + 7 for end in ("low", "high")},
     )
-    np.testing.assert_allclose(features(doubled, NAMES, base, places), found, atol=1e-4)
+    np.testing.assert_allclose(features(doubled, NAMES, NAMES, base, places), found, atol=1e-4)
     assert reciprocal_ranks(np.array([[2.0, np.nan, 5.0]], np.float32)).tolist() == [[0.5, 0.0, 1.0]]
 
 

@@ -22,21 +22,22 @@ def feature_names(sources: Sequence[str]) -> list[str]:
     return [f"{name}.{view}" for name in sources for view in VIEWS] + list(OWN)
 
 
-def features(slate: Slate, sources: tuple[str, ...], base: Floats, places: Longs) -> Floats:
-    """``float32[B, P, F]`` for ``places[B, P]``, best base score first.
+def features(slate: Slate, layout: tuple[str, ...], heard: tuple[str, ...], base: Floats, places: Longs) -> Floats:
+    """``float32[B, P, F]`` for ``places[B, P]``, best base score first; of the sources in ``layout`` only the ``heard``
+    ones say something.
 
     All of it is free of scale (or a logarithm of a count), so that trees that were learned on one fit of the sources
     read the next one rightly.
     """
-    out = np.empty((*places.shape, len(VIEWS) * len(sources) + len(OWN)), np.float32)
+    out = np.zeros((*places.shape, len(VIEWS) * len(layout) + len(OWN)), np.float32)
     taken = slate.take(places)
-    z, scaled = standardised(taken, sources), ranged(taken, sources)
-    for number, name in enumerate(sources):
-        first = len(VIEWS) * number
-        out[:, :, first] = z[:, :, number]
-        out[:, :, first + 1] = scaled[:, :, number]
-        out[:, :, first + 2] = reciprocal_ranks(taken.column(name))
-    own = out[:, :, len(VIEWS) * len(sources) :]
+    for number, name in enumerate(layout):
+        if name in heard:
+            first = len(VIEWS) * number
+            out[:, :, first] = standardised(taken, (name,))[:, :, 0]
+            out[:, :, first + 1] = ranged(taken, (name,))[:, :, 0]
+            out[:, :, first + 2] = reciprocal_ranks(taken.column(name))
+    own = out[:, :, len(VIEWS) * len(layout) :]
     own[:, :, 0] = np.take_along_axis(base, places, axis=1)
     own[:, :, 1] = own[:, :, 0] - own[:, :1, 0]
     own[:, :, 2] = 1 / (1 + np.arange(places.shape[1]))

@@ -14,7 +14,7 @@ from accord.core import catalog
 from accord.core.arrays import Bools, Doubles, Floats, Longs
 from accord.core.columns import SCORE
 from accord.core.config import parse
-from accord.core.errors import ArtefactError, CannotFit
+from accord.core.errors import ArtefactError
 from accord.core.part import State
 from accord.core.queries import Queries
 from accord.core.run import Run
@@ -38,6 +38,8 @@ class StackConfig(FuserConfig):
 
     base: dict[str, Any] = Field(default_factory=lambda: {"kind": "weighted"})
     """The fusion that is reordered: its kind and parameters; without ``sources`` of its own it has all of them."""
+    layout: tuple[str, ...] = ()
+    """The sources that the trees were learned on, where it is no longer asked of all of them."""
     top: int = Field(default=100, ge=10, le=1_000)
     """How many of its best places are reordered."""
     objective: Literal["lambdarank", "binary"] = "binary"
@@ -133,8 +135,15 @@ class Stack(Fuser):
         return parts
 
     def with_sources(self, sources: tuple[str, ...]) -> Self:
-        """Refused with ``CannotFit``: trees read the sources that they were learned on."""
-        raise CannotFit("a stack must be learned anew for other sources", value=sources)
+        """The same trees over other sources: those that are missing say nothing, those they do not know are not read.
+
+        Raises ``CannotFit`` where the base has to be learned anew.
+        """
+        known = tuple(name for name in self.base.config.sources if name in sources)
+        config = self.config.model_copy(update={"sources": sources, "layout": self.layout})
+        other = type(self).over(self.base.with_sources(known or sources), config)
+        other.trees, other.trial = self.trees, self.trial
+        return other
 
     def state(self) -> State:
         """Arrays of the base, and the trees as text."""
@@ -156,9 +165,14 @@ class Stack(Fuser):
         return self
 
     @property
+    def layout(self) -> tuple[str, ...]:
+        """The sources that the trees know, in their order."""
+        return self.config.layout or self.config.sources
+
+    @property
     def n_features(self) -> int:
         """How many numbers the trees read of each place."""
-        return len(VIEWS) * len(self.config.sources) + len(OWN)
+        return len(VIEWS) * len(self.layout) + len(OWN)
 
     def _base_scores(self, slate: Slate) -> Floats:
         return self.base.contributions(slate).sum(axis=2)
@@ -171,7 +185,7 @@ class Stack(Fuser):
             part = slate.rows(rows)
             places, there = best_places(part, base[rows], self.config.top)
             values = np.full(places.shape, -np.inf)
-            X = features(part, self.config.sources, base[rows], places)
+            X = features(part, self.layout, self.config.sources, base[rows], places)
             if there.any():
                 values[there] = np.sum([trees.predict(X[there]) for trees in self.trees], axis=0)
             out[rows] = reordered(base[rows], places, values)
@@ -179,15 +193,19 @@ class Stack(Fuser):
 
     def _shares(self, slate: Slate, base: Floats) -> Floats:
         """``float32[B, K, S]``: shares of the sources in the trees' value of each place; they sum to one."""
-        n = len(self.config.sources)
-        shares = np.full((*slate.items.shape, n), 1 / n, np.float32)
+        known = [name for name in self.layout if name in self.config.sources]
+        columns = [self.config.sources.index(name) for name in known]
+        shares = np.zeros((*slate.items.shape, len(self.config.sources)), np.float32)
+        shares[:, :, columns] = 1 / len(known)
         places, there = best_places(slate, base, self.config.top)
-        X = features(slate, self.config.sources, base, places)[there]
+        X = features(slate, self.layout, self.config.sources, base, places)[there]
         if len(X):
             parts = np.abs(np.sum([trees.contributions(X) for trees in self.trees], axis=0))
-            weight = parts[:, : len(VIEWS) * n].reshape(len(X), n, len(VIEWS)).sum(axis=2)
+            by_source = parts[:, : len(VIEWS) * len(self.layout)].reshape(len(X), -1, len(VIEWS)).sum(axis=2)
+            weight = by_source[:, [self.layout.index(name) for name in known]] + 1e-9
             rows, at = np.nonzero(there)
-            shares[rows, places[rows, at]] = (weight + 1e-9) / (weight + 1e-9).sum(axis=1, keepdims=True)
+            cells = (rows[:, None], places[rows, at][:, None], np.array(columns)[None])
+            shares[cells] = weight / weight.sum(axis=1, keepdims=True)
         return shares
 
 
@@ -254,7 +272,7 @@ class _Table:
         n = stack.n_features
         blocks: list[Floats] = [np.empty((0, n), np.float32)]
         for part in _row_blocks(len(slate), places.shape[1]):
-            block = features(slate.rows(part), stack.config.sources, base[part], places[part])
+            block = features(slate.rows(part), stack.layout, stack.config.sources, base[part], places[part])
             blocks.append(block[there[part]])
         return cls(panel, base, places, there, np.concatenate(blocks), labels[there])
 
@@ -298,7 +316,7 @@ def gains_by_source(stack: Stack) -> dict[str, float]:
     if not stack.trees:
         return {}
     gains = np.sum([trees.gains() for trees in stack.trees], axis=0)
-    names: Sequence[str] = stack.config.sources
+    names: Sequence[str] = stack.layout
     by_source = gains[: len(VIEWS) * len(names)].reshape(len(names), len(VIEWS)).sum(axis=1)
     every = dict(zip(names, by_source.tolist(), strict=True)) | {
         name: float(gain) for name, gain in zip(OWN, gains[len(VIEWS) * len(names) :], strict=True)

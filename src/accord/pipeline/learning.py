@@ -26,7 +26,7 @@ from accord.data.pooling import pool_texts
 from accord.data.splits import validation_only
 from accord.encode.columns import encode_columns
 from accord.fuse.base import Fuser, MixesCold, Panel
-from accord.fuse.stack import Stack
+from accord.fuse.stack import Stack, gains_by_source
 from accord.fuse.weighted import Weighted
 from accord.pipeline.fusion import Choice, choose, enough, halves
 from accord.pipeline.heads import with_heads
@@ -64,6 +64,8 @@ class Learned:
     """Sources that do not help, with the reason."""
     skipped: dict[str, str] = field(default_factory=dict[str, str])
     """Parts that do not apply to the data, with the reason."""
+    stack: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What trees over the fusion gained out of fold, and what they look at; empty where none were tried."""
     alone: Sources = field(default_factory=dict[str, Recommender])
     """Dropped sources, fitted all the same: reports show each alone."""
 
@@ -80,6 +82,7 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
     if not sources:
         raise InputError("no source applies to this data", value=work.skipped)
     tuned: list[dict[str, Any]] = []
+    told: dict[str, Any] = {}
     if len(work.split.valid) < FEWEST:
         choice = work.unchosen(sources)
         fuser = choice.fuser
@@ -90,7 +93,7 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
         fuser = kept_fuser(run, parts, lambda: work.with_cold_weights(choice, sources))
         if work.stack_values and len(sources) > 1:
             stack = cast("Stack", kept_fuser(run, (*parts, "stack"), lambda: work.stacked(fuser, sources)))
-            choice.tried.append(stack.tried)
+            told = stack.tried | {"looks_at": gains_by_source(stack)}
             fuser = stack if stack.trees else fuser
     used = set(fuser.config.sources)
     wanted = {name: source for name, source in sources.items() if keep_all or name in used}
@@ -99,7 +102,7 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
     pipeline = replace(final, sources={n: s for n, s in final.sources.items() if n in used}, fuser=fuser)
     pipeline = with_heads(pipeline, sources, work.split, run, work.skipped)
     alone = {n: s for n, s in final.sources.items() if n not in used} if keep_all else {}
-    return Learned(pipeline, choice.tried, tuned, dropped, work.skipped, alone)
+    return Learned(pipeline, choice.tried, tuned, dropped, work.skipped, told, alone)
 
 
 def with_warm_validation(split: Split, run: Run) -> Split:

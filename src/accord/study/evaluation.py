@@ -23,6 +23,7 @@ from accord.evaluate.case import Case
 from accord.evaluate.evaluation import Pool
 from accord.evaluate.floors import PopularityFloor, RandomFloor
 from accord.fuse.softmax import Softmax
+from accord.fuse.stack import Stack
 from accord.fuse.weighted import Weighted
 from accord.pipeline.artefact import resolved
 from accord.pipeline.learning import Learned, learn
@@ -194,9 +195,10 @@ def _metrics(
 
 
 def _fusion(result: Learned) -> dict[str, Any]:
-    fuser = result.pipeline.fuser
+    fuser: Any = result.pipeline.fuser
+    shape: dict[str, Any] = {"kind": type(fuser).__name__.lower(), "tried": result.tried, "stack": result.stack}
+    fuser = fuser.base if isinstance(fuser, Stack) else fuser
     names = fuser.config.sources
-    shape: dict[str, Any] = {"kind": type(fuser).__name__.lower(), "tried": result.tried}
     shape["dropped"] = [{"source": name, "reason": reason} for name, reason in result.dropped.items()]
     if isinstance(fuser, Weighted):
         rows = dict(zip(("warm", "cold"), fuser.weights.tolist(), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -97,6 +98,7 @@ def _fusion(fusion: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> 
         "chart": _weights_chart(weights, sources),
         "weights": _weights_table(weights, sources),
         "calibration": _calibration(fusion.get("calibration") or {}),
+        "stack": _stack(fusion.get("stack") or {}),
         "tried": _tried(fusion),
         "dropped": reasons(
             "Dropped sources", "Source", ((r.get("source"), r.get("reason")) for r in fusion.get("dropped") or [])
@@ -131,6 +133,21 @@ def _calibration(raw: Mapping[str, Any]) -> Table:
     rows = [Row(title, [Cell(number(raw.get(key)))]) for key, title in names.items() if key in raw]
     note = "Of the probabilities of the places of a list, given that what came up is among them; lower is better."
     return Table("Probabilities on held-back queries", ["Value"], rows, first="Measure", note=note)
+
+
+def _stack(raw: Mapping[str, Any]) -> Table:
+    """What trees over the fused list gained on queries that they had not seen, and what they look at."""
+    rows = [
+        Row("NDCG@10 of the mix below them", [Cell(number(raw.get("base")))]),
+        Row("Gain out of fold", [Cell(f"{number(raw.get('gain'))} ± {number(raw.get('se'))}")]),
+        Row("Trees", [Cell(str(int(raw.get("trees") or 0)))]),
+    ]
+    looks = sorted((raw.get("looks_at") or {}).items(), key=lambda pair: -pair[1])
+    rows += [Row(f"Looks at {name}", [Cell(number(share, 3))]) for name, share in looks]
+    kept = "They are kept." if raw.get("kept") else "They are not kept: the gain is not above its standard error."
+    note = f"Boosted trees reorder the best places of the mix. {kept} Shares are of the loss that they take away."
+    known = is_number(raw.get("gain")) and not math.isnan(float(raw["gain"]))
+    return Table("Trees over the mix", ["Value"], rows if known else [], first="What", note=note)
 
 
 def _tried(fusion: Mapping[str, Any]) -> Table:
