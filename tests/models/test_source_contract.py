@@ -11,6 +11,7 @@ SPECIAL = {
     "popular": {"personal": False},
     "content": {"places_cold": True},
     "bridge": {"places_cold": True},
+    "bridge_ridge": {"places_cold": True},
     "ials": {"exact": False},  # starts from a random number for each user and item
     "spectral": {"late": {"tau": 2.0, "last": 3, "alpha": 1.0}},
     "user_knn": {"late": {"tau": 2.0, "last": 3, "k": 5, "shrink": 0.0, "power": 3.0}},
@@ -32,6 +33,7 @@ FORMS = {
     "rp3beta": [{"alpha": 0.7, "beta": 0.0, "k": 30}],
     "spectral": [{"dim": 8, "alpha": 1.0, "tau": 4.0}],
     "user_knn": [{"idf": False, "shrink": 0.0, "power": 2.0, "tau": 4.0}],
+    "bridge_ridge": [{"columns": {"minilm": 1.0, "tfidf": 0.5}, "teacher": "ease", "teacher_reg": 10.0}],
     "bridge": [{"column": "minilm", "centre": True, "power": 3.0}, {"near": 4.0, "back": 0.5, "neighbours": 3}],
 }
 

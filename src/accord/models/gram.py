@@ -24,9 +24,9 @@ def side_gram(data: Dataset, weights: Mapping[str, float]) -> Floats:
 
 def add_product(gram: Floats, left: Matrix, right: Matrix, weight: float = 1.0) -> None:
     """Add ``weight * left @ right.T`` to ``gram`` in place, a bounded block of columns at a time."""
-    n = gram.shape[0]
-    for start in range(0, n, block_rows(n)):
-        block = slice(start, min(start + block_rows(n), n))
+    n_rows, n_columns = gram.shape
+    for start in range(0, n_columns, block_rows(n_rows)):
+        block = slice(start, min(start + block_rows(n_rows), n_columns))
         product: Any = left @ right[block].T
         dense = product.toarray() if isinstance(product, csr_array) else product
         gram[:, block] += np.float32(weight) * dense

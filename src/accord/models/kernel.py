@@ -1,0 +1,50 @@
+"""A kernel of items: how alike they are by several kinds of content together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from accord.core.arrays import Floats, Longs, Matrix
+from accord.core.dataset import Dataset
+from accord.models.content import unit_rows
+from accord.models.gram import add_product
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """``K(i, j) = sum_c w_c cos_c(i, j)`` over encoded item columns; an item adds nothing where it has no content."""
+
+    columns: list[tuple[float, Matrix]]
+    """Weights, not negative, and vectors of length one."""
+
+    @classmethod
+    def of(cls, data: Dataset, weights: Mapping[str, float], *, centre: bool) -> Kernel:
+        """The kernel of the columns that the data has; ``centre`` takes the mean of dense ones away."""
+        named = [(weight, data.vectors[name]) for name, weight in weights.items() if weight and name in data.vectors]
+        return cls([(weight, _unit(vectors, centre=centre)) for weight, vectors in named])
+
+    @property
+    def dim(self) -> int:
+        """The width of ``features``."""
+        return sum(vectors.shape[1] for _, vectors in self.columns)
+
+    def features(self) -> Floats:
+        """``float32[n, dim]``: dense vectors whose products are the kernel."""
+        parts = [weight**0.5 * vectors for weight, vectors in self.columns]
+        dense = [part.toarray() if isinstance(part, csr_array) else part for part in parts]
+        return np.concatenate(dense, axis=1).astype(np.float32)
+
+    def between(self, rows: Longs, items: Longs) -> Floats:
+        """``float32[len(rows), len(items)]``."""
+        out = np.zeros((len(rows), len(items)), np.float32, order="F")
+        for weight, vectors in self.columns:
+            add_product(out, vectors[rows], vectors[items], weight)
+        return out
+
+
+def _unit(vectors: Matrix, *, centre: bool) -> Matrix:
+    return unit_rows(vectors, centre=centre and not isinstance(vectors, csr_array))
