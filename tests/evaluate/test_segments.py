@@ -10,11 +10,12 @@ def members(counts) -> dict[str, list[int]]:
 
 
 def test_item_segments_by_hand():
-    found = members([50, 0, 20, 10, 6, 5, 5, 3, 1])  # 100 events: 50 | 20 10 | the rest
+    found = members([50, 0, 20, 10, 6, 5, 5, 3, 1, 21])  # 121 events: 50 21 | 20 10 | the rest
     assert found["items: cold"] == [1]
     assert found["items: few"] == [5, 6, 7, 8]
-    assert found["items: warm"] == [0, 2, 3, 4]
-    assert found["items: head"] == [0]
+    assert found["items: warm"] == [2, 3, 4]
+    assert found["items: hot"] == [0, 9]
+    assert found["items: head"] == [0, 9]
     assert found["items: mid"] == [2, 3]
     assert found["items: tail"] == [4, 5, 6, 7, 8]
 
@@ -27,8 +28,8 @@ def test_equals_are_not_parted():
 def test_every_item_is_in_one_segment_of_each_kind(counts):
     masks = [segment.mask.astype(int) for segment in item_segments(np.array(counts, dtype=np.int64))]
     known = (np.array(counts) > 0).astype(int)
-    assert (sum(masks[:3]) == 1).all()
-    assert (sum(masks[3:]) == known).all()
+    assert (sum(masks[:4]) == 1).all()
+    assert (sum(masks[4:]) == known).all()
 
 
 def test_history_thirds_keep_equal_lengths_together():

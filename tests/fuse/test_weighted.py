@@ -9,7 +9,7 @@ from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.evaluate.metrics import ndcg
 from accord.fuse.base import EVENTS, Panel, standardised
-from accord.fuse.cold import MAY_COST, MOST_COST
+from accord.fuse.cold import GAINS, MAY_COST, MOST_COST, UNITS
 from accord.fuse.weighted import Weighted
 from accord.testing import planted
 
@@ -101,7 +101,7 @@ def test_weights_and_shift_make_the_score():
 
 def test_cold_items_get_weights_of_their_own():
     fuser = learned()
-    (cf, text), (cold_cf, cold_text) = fuser.weights
+    (cf, text), (cold_cf, cold_text) = fuser.weights / fuser.weights.sum(axis=1, keepdims=True)
     assert cf > 0.8 > text
     assert cold_text > 0.8 > cold_cf
     judge = mixed_panel("mixed", queries=400, seed=7)
@@ -109,28 +109,70 @@ def test_cold_items_get_weights_of_their_own():
     assert judge.ndcg(fused(fuser, judge.slate)) > judge.ndcg(fused(warm_only, judge.slate)) + 0.03
 
 
-@pytest.mark.parametrize(("lift", "often"), [(0.0, 0.5), (1.0, 0.5), (2.5, 0.5), (0.5, 0.95), (0.0, 0.9)])
+@pytest.mark.parametrize(("lift", "often"), [(0.0, 0.5), (1.0, 0.5), (2.5, 0.5), (0.5, 0.95), (2.0, 0.1)])
 def test_cold_items_cost_the_others_no_more_than_they_may(lift, often):
     fuser, mixed = learned(lift=lift, often=often), mixed_panel("mixed", seed=2, lift=lift, often=often)
     cold = mixed.slate.column(EVENTS) == 0
-    warm_truth = Ragged.of([[t] if not cold[row, t] else [] for row, t in enumerate(mixed.truth.values.tolist())])
+    scores = standardised(mixed.slate, ("cf", "text"))
+    alike = scores @ fuser.weights[0]
+    shares = fuser.weights[1] / fuser.weights[1].sum()
+    truths = {
+        kind: Ragged.of([[t] if cold[row, t] == kind else [] for row, t in enumerate(mixed.truth.values.tolist())])
+        for kind in (False, True)
+    }
 
-    def warm(scores):
-        return np.nan_to_num(ndcg(mixed.slate.with_column("score", scores).ranked(), warm_truth, 10))
+    def quality(scores, kind):
+        return np.nan_to_num(ndcg(mixed.slate.with_column("score", scores).ranked(), truths[kind], 10))
 
-    def at(shift):
-        fuser.shift = np.array([shift], np.float32)
-        return fused(fuser, mixed.slate)
+    def at(gain, units):
+        return np.where(cold, gain * scores @ shares + units * alike[~cold].std(), alike).astype(np.float32)
 
-    chosen, alone = float(fuser.shift[0]), warm(np.where(cold, -1e3, at(0)))
-    squares = (alone**2).sum() - alone.sum() ** 2 / mixed.total
-    allowed = min(MAY_COST * np.sqrt(squares), MOST_COST * alone.sum())
-    values = {shift: mixed.ndcg(at(shift)) for shift in np.arange(-6, 3.01, 0.25)}
-    possible = {shift: value for shift, value in values.items() if (alone - warm(at(shift))).sum() <= allowed + 1e-6}
-    assert chosen in possible
-    assert values[chosen] == pytest.approx(max(possible.values()), abs=1e-6)
-    if often == 0.9:  # the bound binds: more cold items would be better for all queries together
-        assert max(values.values()) > values[chosen] + 0.02
+    plain = quality(alike, False)
+    squares = (plain**2).sum() - plain.sum() ** 2 / mixed.total
+    allowed = min(MAY_COST * np.sqrt(squares), MOST_COST * plain.sum())
+    tried = [at(gain, units) for gain in GAINS for units in UNITS]
+    bearable = [one for one in tried if plain.sum() - quality(one, False).sum() <= allowed + 1e-6]
+    chosen = fused(fuser, mixed.slate)
+    assert plain.sum() - quality(chosen, False).sum() <= allowed + 1e-4
+    if not fuser.blend[0]:
+        assert quality(chosen, True).sum() == pytest.approx(max(quality(one, True).sum() for one in bearable), abs=1e-3)
+    assert max(quality(one, True).sum() for one in tried) > quality(chosen, True).sum()  # the bound binds
+
+
+def test_an_item_is_the_colder_the_fewer_events_it_has():
+    slate = planted.panel(queries=20).slate
+    slate = slate.with_column(EVENTS, np.random.default_rng(0).integers(0, 5, slate.items.shape).astype(np.float32))
+    fuser = Weighted(sources=("strong", "weak"))
+    fuser.weights = np.array([[0.75, 0.25], [0.2, 0.4]], np.float32)
+    fuser.shift, fuser.blend = np.array([-1.5], np.float32), np.array([2.0], np.float32)
+    scores, cold = standardised(slate, ("strong", "weak")), 2 / (2 + slate.column(EVENTS))
+    wanted = (1 - cold) * (scores @ [0.75, 0.25]) + cold * (scores @ [0.2, 0.4] - 1.5)
+    np.testing.assert_allclose(fused(fuser, slate)[slate.filled], wanted[slate.filled], rtol=1e-4, atol=1e-5)
+
+
+def test_items_of_few_events_are_half_cold_where_that_is_better():
+    def panel(seed):
+        mixed = mixed_panel("mixed", queries=600, seed=seed, often=0.3)
+        rare = mixed.slate.column(EVENTS) == 0
+        truly = rare & (np.random.default_rng(seed).random(rare.shape) < 0.3)
+        events = np.where(truly, 0.0, np.where(rare, 1.0, 99.0)).astype(np.float32)
+        return Panel(mixed.slate.with_column(EVENTS, events), mixed.truth, mixed.total)
+
+    warm_only = Weighted(sources=("cf", "text")).fit(mixed_panel("warm"), RUN)
+    fuser = warm_only.with_sources(("cf", "text")).fit_cold(mixed_panel("cold", seed=1), panel(2))
+    assert fuser.blend[0] > 0
+    judge = panel(3)
+    with_blend = judge.ndcg(fused(fuser, judge.slate))
+    fuser.blend = np.zeros(1, np.float32)
+    assert with_blend > judge.ndcg(fused(fuser, judge.slate)) + 0.02
+
+
+def test_what_was_saved_before_items_could_be_half_cold_still_loads():
+    fuser = learned()
+    state = {name: array for name, array in fuser.state().items() if name != "blend"}
+    loaded = Weighted(sources=("cf", "text")).load_state(state)
+    assert loaded.blend.tolist() == [0]
+    np.testing.assert_array_equal(loaded.weights, fuser.weights)
 
 
 def test_over_fewer_sources_the_proportions_stay():
@@ -140,6 +182,10 @@ def test_over_fewer_sources_the_proportions_stay():
     np.testing.assert_allclose(fewer.weights, [[0.6, 0.4], [0.5, 0.5]], rtol=1e-6)
     assert fewer.shift.tolist() == [-1]
     np.testing.assert_allclose(fuser.with_sources(("new", "b")).weights, [[0, 1], [0, 1]])
+    fuser.weights[1], fuser.blend = [0.2, 0.4, 0.0], np.array([2.0], np.float32)
+    fewer = fuser.with_sources(("a", "c"))
+    np.testing.assert_allclose(fewer.weights[1], [0.6, 0.0], rtol=1e-6)  # the gain of cold scores stays
+    assert fewer.blend.tolist() == [2]
 
 
 def test_without_a_mixed_panel_nothing_is_shifted():

@@ -8,8 +8,8 @@ import numpy as np
 
 from accord.core.arrays import Bools, Longs
 
-FEW = 5
-"""Items with 1 to ``FEW`` training events have few."""
+FEW, MANY = 5, 20
+"""Items with 1 to ``FEW`` training events have few, those with more than ``MANY`` many."""
 HEAD, MID = 0.5, 0.8
 """Shares of the training events up to which the most popular items are the head, and head and mid together."""
 
@@ -24,7 +24,7 @@ class Segment:
 
 
 def item_segments(counts: Longs) -> list[Segment]:
-    """By training events of the item that should come up: cold, few, warm; and head, mid, tail.
+    """By training events of the item that should come up: cold, few, warm, hot; and head, mid, tail.
 
     Head are the most popular items that make half of all training events, mid those that make the next 30 %, tail
     all others with any. Items with equally many events are never parted: at a border they join the more popular.
@@ -33,7 +33,8 @@ def item_segments(counts: Longs) -> list[Segment]:
     return [
         Segment("items: cold", "no training event", counts == 0),
         Segment("items: few", f"1 to {FEW} training events", (counts > 0) & (counts <= FEW)),
-        Segment("items: warm", f"more than {FEW} training events", counts > FEW),
+        Segment("items: warm", f"{FEW + 1} to {MANY} training events", (counts > FEW) & (counts <= MANY)),
+        Segment("items: hot", f"more than {MANY} training events", counts > MANY),
         Segment("items: head", f"the most popular, which make {HEAD:.0%} of the training events", head),
         Segment("items: mid", f"the next, up to {MID:.0%} of the training events", mid & ~head),
         Segment("items: tail", "all other items with training events", (counts > 0) & ~mid),

@@ -9,10 +9,11 @@ from typing import Literal, Self, TypeAlias
 import numpy as np
 
 from accord.core.arrays import Floats, Longs
+from accord.core.part import State
 from accord.core.run import Run
 from accord.core.slate import Slate
-from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ranged, standardised
-from accord.fuse.cold import best_shift
+from accord.fuse.base import EVENTS, Fuser, FuserConfig, Panel, ranged, standardised
+from accord.fuse.cold import Balance, best_line
 
 FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
 """What a weight is multiplied with when it is tried."""
@@ -23,6 +24,8 @@ SMALL = 1_000
 """Panels with fewer queries are resampled: on them one ascent follows noise (bagging: Breiman, 1996)."""
 BAGS = 8
 """How many resamples."""
+BLENDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""The events at which an item is half a cold one, that are tried."""
 Scale: TypeAlias = Callable[[Slate, tuple[str, ...]], Floats]
 FAR = np.float32(1e6)
 """How far below every item an empty place lies."""
@@ -40,21 +43,25 @@ class WeightedConfig(FuserConfig):
 class Weighted(Fuser):
     """``score = sum_s w_s z_s``, with weights of their own (and a shift) for items without events.
 
-    Weights are not negative and sum to one. Coordinate ascent on NDCG: each weight in turn is multiplied with a few
-    factors and the best kept, from equal weights, a few passes (Metzler and Croft, "Linear feature-based models for
-    information retrieval", 2007).
+    Weights of items with events are not negative and sum to one. Coordinate ascent on NDCG: each weight in turn is
+    multiplied with a few factors and the best kept, from equal weights, a few passes (Metzler and Croft, "Linear
+    feature-based models for information retrieval", 2007). The score of an item with k events is ``k / (k + c)`` of
+    that by the warm weights and ``c / (k + c)`` of that by the cold ones.
     """
 
     Config = WeightedConfig
-    learned = ("weights", "shift")
+    learned = ("weights", "shift", "blend")
 
     def __init__(self, config: WeightedConfig | None = None, **values: object) -> None:
         super().__init__(config, **values)
         n = len(self.config.sources)
         self.weights: Floats = np.full((2, n), 1 / n, np.float32)
-        """``float32[2, S]``: row 0 for items with events, row 1 for cold items."""
+        """``float32[2, S]``: row 0 for items with events, row 1 for cold items, which sums to the gain of their scores
+        over the scale of the others."""
         self.shift: Floats = np.zeros(1, np.float32)
         """Added to the score of cold items."""
+        self.blend: Floats = np.zeros(1, np.float32)
+        """The c above: an item with so many events is half a cold one; 0: only items without events are cold."""
 
     def fit(self, panel: Panel, run: Run, *, draft: bool = False) -> Self:
         """Learn the weights of items with events; cold items get the same until ``fit_cold`` is called."""
@@ -62,31 +69,43 @@ class Weighted(Fuser):
         return self
 
     def fit_cold(self, among_cold: Panel, mixed: Panel | None = None, *, draft: bool = False) -> Self:
-        """Learn the weights of cold items from a panel of cold items alone, and their shift from a mixed one.
+        """Learn the weights of cold items from a panel of cold items alone; from a mixed one how both are one list.
 
-        What the shift may cost the items with events is bounded: see ``cold.best_shift``.
+        Gain, shift and blend maximise NDCG on the mixed panel. What they may cost the items with events, against the
+        warm weights for all items, is bounded: see ``cold.Balance``.
         """
         self.weights = np.stack([self.weights[0], self._ascend(among_cold, draft=draft)])
-        if mixed is not None:
-            scores = (self._normalised(mixed.slate) * self.weights[is_cold(mixed.slate).astype(np.int64)]).sum(axis=2)
-            self.shift = np.array([best_shift(mixed, scores, self.config.k)], np.float32)
+        self.shift, self.blend = np.zeros(1, np.float32), np.zeros(1, np.float32)
+        if mixed is not None and len(mixed):
+            scores = self._normalised(mixed.slate)
+            warm, cold = scores @ self.weights[0], scores @ self.weights[1]
+            balance = Balance(mixed, warm, self.config.k)
+            gain, shift = best_line(balance, warm, cold)
+            blend = _best_blend(balance, warm, gain * cold + np.float32(shift))
+            self.weights = np.stack([self.weights[0], np.float32(gain) * self.weights[1]])
+            self.shift, self.blend = np.array([shift], np.float32), np.array([blend], np.float32)
         return self
 
+    def load_state(self, arrays: State) -> Self:
+        """Put back what ``state`` gave; what was saved before items could be half cold has none that are."""
+        return super().load_state({"blend": np.zeros(1, np.float32)} | arrays)
+
     def with_sources(self, sources: tuple[str, ...]) -> Self:
-        """The same weights over other sources, made to sum to one again; equal ones where none is left."""
+        """The same weights over other sources, made to sum to the same again; equal ones where none is left."""
         known = [self.config.sources.index(name) if name in self.config.sources else -1 for name in sources]
         kept = np.where(np.array(known) < 0, 0, self.weights[:, known])
-        total = kept.sum(axis=1, keepdims=True)
+        total, sums = kept.sum(axis=1, keepdims=True), self.weights.sum(axis=1, keepdims=True)
         other = type(self)(self.config.model_copy(update={"sources": sources}))
-        other.weights = np.where(total > 0, kept / np.where(total > 0, total, 1), 1 / len(sources)).astype(np.float32)
-        other.shift = self.shift
+        shares = np.where(total > 0, kept / np.where(total > 0, total, 1), 1 / len(sources))
+        other.weights = (sums * shares).astype(np.float32)
+        other.shift, other.blend = self.shift, self.blend
         return other
 
     def contributions(self, slate: Slate) -> Floats:
         """``float32[B, K, S]``: weight times normalised score; the shift of cold items is spread evenly."""
-        rows = is_cold(slate).astype(np.int64)
-        parts = self._normalised(slate) * self.weights[rows]
-        return parts + (self.shift[0] / len(self.config.sources)) * rows[:, :, None].astype(np.float32)
+        cold = _coldness(slate, float(self.blend[0]))[:, :, None]
+        parts = self._normalised(slate) * (self.weights[0] + cold * (self.weights[1] - self.weights[0]))
+        return parts + cold * (self.shift[0] / np.float32(len(self.config.sources)))
 
     def value(self, panel: Panel) -> float:
         """Mean NDCG@10 of the fused lists over all queries of the panel."""
@@ -179,6 +198,23 @@ class _Search:
         """Mean NDCG where ``above[T, K]`` is positive for the places ranked before the true item; ties share ranks."""
         ranks = (above > 0).sum(axis=1) + 0.5 * ((above == 0).sum(axis=1) - 1)
         return float((np.where(ranks < self.k, 1 / np.log2(ranks + 2), 0) * self.share).sum())
+
+
+def _coldness(slate: Slate, blend: float) -> Floats:
+    """``float32[B, K]``: ``c / (k + c)`` of items with k events; 1 where k is 0, also with ``c = 0``."""
+    events = np.nan_to_num(slate.column(EVENTS))
+    return np.where(events > 0, blend / np.maximum(events + blend, 1e-9), 1).astype(np.float32)
+
+
+def _best_blend(balance: Balance, warm: Floats, cold: Floats) -> float:
+    """The c with the best NDCG of those that cost little enough; 0 where none is better than that."""
+    best, best_value = 0.0, balance.value(np.where(balance.cold, cold, warm))
+    for blend in BLENDS:
+        coldness = _coldness(balance.panel.slate, blend)
+        value = balance.bearable((warm + coldness * (cold - warm)).astype(np.float32))
+        if value is not None and value > best_value:
+            best, best_value = blend, value
+    return best
 
 
 def _gaps(panel: Panel, source: str, scale: Scale, targets: tuple[Longs, Longs]) -> Floats:
