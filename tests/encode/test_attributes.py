@@ -40,6 +40,12 @@ def test_rarer_values_weigh_more_and_rows_are_of_unit_length() -> None:
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), [1, 1, 1, 0], rtol=1e-6)
 
 
+def test_without_idf_all_values_weigh_alike() -> None:
+    items = pa.table({"tags": [["a", "b"], ["a", "b"], ["a"], []]})
+    rows = Attributes(idf=False).fit(items, RUN).encode(items, RUN).toarray()
+    np.testing.assert_allclose(rows, [[0.5**0.5, 0.5**0.5], [0.5**0.5, 0.5**0.5], [1, 0], [0, 0]], rtol=1e-6)
+
+
 def test_new_prices_fall_into_the_learned_bands() -> None:
     items = pa.table({"price": np.arange(100.0)})
     encoder = Attributes(bands=4).fit(items, RUN)

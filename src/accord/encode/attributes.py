@@ -30,6 +30,9 @@ class AttributesConfig(Config):
     """The same as a share of the items."""
     max_features: int = Field(default=200_000, ge=1)
     """Of more values than this the commonest are kept."""
+    idf: bool = True
+    """Rare values weigh more, which is better for cosines; false: all alike, which is better where a regression
+    (``bridge_ridge``) weighs them itself."""
     bands: int = Field(default=10, ge=2, le=1000)
     """Numbers (price) are cut into this many bands of equally many items."""
 
@@ -68,7 +71,7 @@ class Attributes(TermEncoder):
 
     def _rarity(self, df: Longs, n: int) -> Floats:
         # No smoothing: an attribute is there or not, and a common one (a genre of half the films) says little.
-        return plain_idf(df, n)
+        return plain_idf(df, n) if self.config.idf else np.ones(len(df), np.float32)
 
     def _choose(self, items: pa.Table) -> list[Trait]:
         fields = self.config.fields
