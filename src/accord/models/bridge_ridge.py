@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat
 from scipy.sparse import csr_array, diags_array, vstack
 
 from accord.core.arrays import Longs, Sparse
@@ -33,7 +33,7 @@ NARROW = 1_024
 class BridgeRidgeConfig(Neighbourhood):
     """Content kernels, and the collaborative columns that are predicted from them."""
 
-    columns: dict[str, float] = Field(default_factory=lambda: {"tfidf": 1.0})
+    columns: dict[str, NonNegativeFloat] = Field(default_factory=lambda: {"tfidf": 1.0})
     """Encoded item columns and the weights of their cosines in the kernel; a column that the data lacks is left out."""
     centre: bool = True
     """Take the mean vector of dense columns away first."""
@@ -82,13 +82,13 @@ def _mixed(data: Dataset, config: BridgeRidgeConfig) -> Sparse:
     counts = data.item_counts
     touched = np.flatnonzero(counts)
     kernel = Kernel.of(data, config.columns, centre=config.centre)
-    narrow = kernel.dim <= min(NARROW, len(touched)) and config.teacher == "item_knn"
-    if not narrow:
+    narrow = kernel.dim <= min(NARROW, len(touched))
+    if not narrow or config.teacher == "ease":
         remedy = "Use bridge, or columns of few dimensions; or raise max_items if there is time and memory."
         check_dense(len(touched), 2, remedy, config.max_items)
     taught = _taught(data, config, touched)
     own = csr_array(taught.T)
-    predicted = (Primal if kernel.dim <= min(NARROW, len(touched)) else Dual)(kernel, taught, touched, config.reg)
+    predicted = (Primal if narrow else Dual)(kernel, taught, touched, config.reg)
     share = (counts / (counts + config.own)).astype(np.float32)
     lent = (1 - share) * _calibration(own, predicted, counts)
     blocks = list[Sparse]()
