@@ -26,19 +26,19 @@ UNITS = (-4.0, -3.0, -2.5, -2.0, -1.5, -1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.2
 class Balance:
     """What scores of a panel of both kinds are worth, and what they cost the warm truths.
 
-    The measure is the list ``without``: ``float32[B, K]``, the scores without any handling of cold items. Where they
-    are hidden in it (``-inf``), the measure is a list of warm items alone.
+    The measure is ``scores``, ``float32[B, K]``, without the cold items: what the warm truths have in a list of their
+    own. They may lose ``MAY_COST`` standard errors, and no more than the share ``MOST_COST``.
     """
 
-    def __init__(self, panel: Panel, without: Floats, k: int = 10) -> None:
+    def __init__(self, panel: Panel, scores: Floats, k: int = 10) -> None:
         self.panel, self.k = panel, k
         self.cold = is_cold(panel.slate)
         targets = panel.targets()
         warm = ~self.cold[targets]
         self._targets, self._warm = targets, (targets[0][warm], targets[1][warm])
-        plain = self._ndcg(without, self._warm)
-        self.reference = float(plain.sum())
-        self.allowed = min(MAY_COST * _standard_error(plain, panel.total), MOST_COST * self.reference)
+        alone = self._ndcg(np.where(self.cold, -np.inf, scores), self._warm)
+        self.reference = float(alone.sum())
+        self.allowed = min(MAY_COST * _standard_error(alone, panel.total), MOST_COST * self.reference)
 
     def value(self, scores: Floats) -> float:
         """The sum of NDCG of all truths."""
@@ -64,14 +64,12 @@ class Balance:
 def best_shift(panel: Panel, scores: Floats, k: int = 10) -> float:
     """The shift of cold items with the best NDCG at ``k`` among those that cost the warm truths little enough.
 
-    ``scores``: ``float32[B, K]`` of the places of the panel, without shift. The warm truths may lose ``MAY_COST``
-    standard errors, and no more than the share ``MOST_COST``, of what they have in a list of their own.
+    ``scores``: ``float32[B, K]`` of the places of the panel, without shift.
     """
-    cold = is_cold(panel.slate)
-    balance = Balance(panel, np.where(cold, -np.inf, scores), k)
+    balance = Balance(panel, scores, k)
     best, best_value = FARTHEST, -1.0
     for shift in SHIFTS:
-        value = balance.bearable(np.where(cold, scores + shift, scores))
+        value = balance.bearable(np.where(balance.cold, scores + shift, scores))
         if value is not None and value > best_value:
             best, best_value = float(shift), value
     return best

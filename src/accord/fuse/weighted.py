@@ -71,8 +71,8 @@ class Weighted(Fuser):
     def fit_cold(self, among_cold: Panel, mixed: Panel | None = None, *, draft: bool = False) -> Self:
         """Learn the weights of cold items from a panel of cold items alone; from a mixed one how both are one list.
 
-        Gain, shift and blend maximise NDCG on the mixed panel. What they may cost the items with events, against the
-        warm weights for all items, is bounded: see ``cold.Balance``.
+        Gain and shift serve the cold truths of the mixed panel best, the blend all of them. What they may cost the
+        items with events is bounded: see ``cold.Balance``.
         """
         self.weights = np.stack([self.weights[0], self._ascend(among_cold, draft=draft)])
         self.shift, self.blend = np.zeros(1, np.float32), np.zeros(1, np.float32)
