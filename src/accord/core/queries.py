@@ -124,7 +124,15 @@ def _closed_cells(queries: Queries, n_items: int) -> Longs:
         if len(queries.exclude) != len(queries):
             raise InputError(f"one row a query is needed, {len(queries)}", place="exclude", value=len(queries.exclude))
         parts.append(queries.exclude.rows * n_items + queries.exclude.values)
-    return np.unique(np.concatenate(parts)).astype(np.int64) if parts else np.empty(0, np.int64)
+    return _distinct(np.concatenate([np.empty(0, np.int64), *parts]))
+
+
+def _distinct(numbers: Longs) -> Longs:
+    """Ascending and without repeats; by sorting, which is many times faster than ``np.unique`` here."""
+    ascending = np.sort(numbers)
+    first = np.ones(len(ascending), dtype=bool)
+    first[1:] = ascending[1:] != ascending[:-1]
+    return ascending[first]
 
 
 def _check(items: NDArray[np.integer], n_items: int, place: str) -> None:

@@ -48,8 +48,8 @@ class BridgeRidgeConfig(Neighbourhood):
     entries: int = Field(default=1_000, ge=1)
     """How many items may speak for each item at most: the largest entries of each column are kept."""
     max_items: int = Field(default=MOST_ITEMS, ge=1)
-    """With more touched items a dense inverse (n^3 operations) is refused; and where its 8 n^2 bytes do not fit.
-    Item-kNN predicted from columns of few dimensions needs none."""
+    """With more touched items than this it is refused: time grows with their number squared times the dimensions, or
+    cubed where a dense inverse is needed (refused too where its 8 n^2 bytes do not fit)."""
 
 
 class BridgeRidge(LinearItems):
@@ -83,8 +83,10 @@ def _mixed(data: Dataset, config: BridgeRidgeConfig) -> Sparse:
     touched = np.flatnonzero(counts)
     kernel = Kernel.of(data, config.columns, centre=config.centre)
     narrow = kernel.dim <= min(NARROW, len(touched))
+    remedy = "Use bridge, or columns of few dimensions; or raise max_items if there is time and memory."
+    if len(touched) > config.max_items:
+        raise CannotFit("there are too many touched items", value=len(touched), remedy=remedy)
     if not narrow or config.teacher == "ease":
-        remedy = "Use bridge, or columns of few dimensions; or raise max_items if there is time and memory."
         check_dense(len(touched), 2, remedy, config.max_items)
     taught = _taught(data, config, touched)
     own = csr_array(taught.T)

@@ -239,7 +239,11 @@ class _Work:
         valid = self.split.valid
         drawn = np.sort(self.run.rng("mixed queries").permutation(len(valid))[: enough(valid, COLD_QUERIES)])
         holdout = valid.take(drawn)
-        return self._panel(fitted, replace(holdout, queries=_forget(holdout.queries, hidden)), past)
+        absent = _numbers(self.split.train.item_counts == 0)  # as many cold items as the final list will hold
+        spared = self.run.rng("cold items left out").permutation(absent)[: int(hidden.sum())]
+        shown = np.setdiff1d(np.arange(len(hidden)), spared).astype(np.int32)
+        asked = replace(holdout, queries=_forget(holdout.queries, hidden))
+        return self._panel(fitted, asked.among(shown), past)
 
 
 def _cold_fuser(fuser: MixesCold, sources: tuple[str, ...], among_cold: Panel, mixed: Panel) -> MixesCold:

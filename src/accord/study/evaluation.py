@@ -204,6 +204,7 @@ def _fusion(result: Learned) -> dict[str, Any]:
         rows = dict(zip(("warm", "cold"), fuser.weights.tolist(), strict=True))
         shape["weights"] = {kind: dict(zip(names, row, strict=True)) for kind, row in rows.items()}
         shape["cold_shift"] = float(fuser.shift[0])
+        shape["cold_blend"] = float(fuser.blend[0])
         shape["normalise"] = fuser.config.normalise
     if isinstance(fuser, Softmax) and np.isfinite(fuser.held_back).all():
         names = ("log_loss", "even_log_loss", "calibration_error")
