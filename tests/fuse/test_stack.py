@@ -18,7 +18,7 @@ from accord.fuse.trees import Trees, check
 from accord.fuse.weighted import Weighted
 
 RUN = Run(cache=None)
-WIDTH, QUERIES = 20, 900
+WIDTH, QUERIES = 20, 1_200
 NAMES = ("left", "right")
 
 

@@ -25,7 +25,7 @@ from accord.fuse.trees import Trees, boosting
 
 ROUNDS = (100, 200, 300)
 """The numbers of trees that are tried."""
-FEWEST = 500
+FEWEST = 1_000
 """Held-back queries below which trees follow noise."""
 TRIAL = ("base", "gain", "se", "trees")
 """What a trial finds: NDCG@10 of the base, what the trees gain, the standard error of that, and how many are best."""
