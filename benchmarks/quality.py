@@ -43,15 +43,20 @@ CASES = (
         "amazon-beauty, leave-last-out, fitted without the validation events",
         "amazon-beauty",
         options=("--no-refit",),
-        gates={"test: recall@10": 0.108, "test: ndcg@10": 0.063},
+        gates={"test: recall@10": 0.124, "test: ndcg@10": 0.076},
     ),
-    Case("beauty", "amazon-beauty, leave-last-out, refitted with the validation events", "amazon-beauty"),
+    Case(
+        "beauty",
+        "amazon-beauty, leave-last-out, refitted with the validation events",
+        "amazon-beauty",
+        gates={"test: recall@10": 0.131, "test: ndcg@10": 0.081},
+    ),
     Case(
         "beauty-cold",
         "amazon-beauty, a tenth of the items cold",
         "amazon-beauty",
         options=("--cold-items", "{data}/cold_items.txt.gz"),
-        gates={"cold among cold: recall@20": 0.30},
+        gates={"cold among cold: recall@20": 0.325},
     ),
     Case("ml-100k", "ml-100k, leave-last-out", "ml-100k"),
     Case(
@@ -75,7 +80,7 @@ CASES = (
             "--test",
             "{data}/cold_test.csv.gz",
         ),
-        gates={"cold among cold: ndcg@20": 0.22},
+        gates={"cold among cold: ndcg@20": 0.262},
     ),
 )
 

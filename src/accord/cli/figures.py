@@ -9,6 +9,8 @@ from rich.table import Table
 from accord.cli.console import output
 from accord.study.results import label
 
+FEW = 4
+"""How many sources the table of segments shows; the report has all."""
 COLUMNS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10", "coverage@10")
 
 
@@ -41,7 +43,7 @@ def _segments(name: str, test: dict[str, Any]) -> Table:
     table = Table(title=f"{name}: NDCG@10 by segment")
     table.add_column("segment")
     table.add_column("queries", justify="right")
-    systems = list(test["systems"])
+    systems = _few(test)
     for system in systems:
         table.add_column(system, justify="right")
     for segment, part in test["segments"].items():
@@ -51,6 +53,15 @@ def _segments(name: str, test: dict[str, Any]) -> Table:
             *(_cell(part["systems"][system].get("ndcg@10"), short=True) for system in systems),
         )
     return table
+
+
+def _few(test: dict[str, Any]) -> list[str]:
+    """The systems that a table across a terminal has room for: popularity, the best sources, the fused list."""
+    ends = [name for name in ("popularity", "fused") if name in test["systems"]]
+    others = [name for name in test["systems"] if name not in ("random", *ends)]
+    ndcg = {name: (test["systems"][name].get("ndcg@10") or {}).get("value") or 0.0 for name in others}
+    best = sorted(others, key=lambda name: -ndcg[name])[:FEW]
+    return [*ends[:1], *(name for name in others if name in best), *ends[1:]]
 
 
 def _verdict(test: dict[str, Any]) -> str:
