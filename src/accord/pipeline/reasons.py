@@ -14,6 +14,9 @@ from accord.core.roles import Explains
 from accord.core.slate import EMPTY, Slate
 from accord.pipeline.pipeline import Pipeline
 
+LITTLE = 0.01
+"""A source that adds a smaller share of what speaks for an item is not named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -97,7 +100,8 @@ def list_values(items: pa.Table) -> list[set[str]]:
 
 def sentence(reason: Reason, titles: list[str], kinds: dict[str, str]) -> str:
     """A reason in words that say no more than the numbers. ``kinds``: what each source looks at."""
-    adding = {name: value for name, value in reason.sources.items() if value > 0}
+    whole = sum(max(value, 0.0) for value in reason.sources.values())
+    adding = {name: value for name, value in reason.sources.items() if value > LITTLE * whole}
     if not reason.because and all(kinds[name] == "popularity" for name in adding):
         popular = adding or (not reason.sources and reason.score > 0)
         return "Popular with everybody." if popular else "Nothing speaks for it."
