@@ -69,7 +69,9 @@ def test_where_there_is_nothing_to_find_the_base_stays():
 
 
 def test_few_queries_teach_no_trees():
-    assert Stack(sources=NAMES).fit(world(queries=300), RUN).trees == ()
+    stack = Stack(sources=NAMES).fit(world(queries=300), RUN)
+    assert stack.trees == ()
+    assert stack.tried == {"kind": "stack", "kept": False}
 
 
 def test_trees_only_deal_out_the_scores_of_the_base(stack):

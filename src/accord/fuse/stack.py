@@ -106,8 +106,8 @@ class Stack(Fuser):
 
     @property
     def tried(self) -> dict[str, Any]:
-        """What the trial found, as reports write it: NDCG@10 out of fold."""
-        found = {name: float(value) for name, value in zip(TRIAL, self.trial, strict=True)}
+        """What the trial found, as reports write it: NDCG@10 out of fold; nothing of it where none was made."""
+        found = {name: float(value) for name, value in zip(TRIAL, self.trial, strict=True) if not np.isnan(value)}
         return {"kind": "stack", "kept": bool(self.trees), **found}
 
     def __call__(self, queries: Queries, slate: Slate) -> Slate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -146,8 +145,7 @@ def _stack(raw: Mapping[str, Any]) -> Table:
     rows += [Row(f"Looks at {name}", [Cell(number(share, 3))]) for name, share in looks]
     kept = "They are kept." if raw.get("kept") else "They are not kept: the gain is not above its standard error."
     note = f"Boosted trees reorder the best places of the mix. {kept} Shares are of the loss that they take away."
-    known = is_number(raw.get("gain")) and not math.isnan(float(raw["gain"]))
-    return Table("Trees over the mix", ["Value"], rows if known else [], first="What", note=note)
+    return Table("Trees over the mix", ["Value"], rows if "gain" in raw else [], first="What", note=note)
 
 
 def _tried(fusion: Mapping[str, Any]) -> Table:
