@@ -2,24 +2,11 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-README = Path(__file__).parents[1] / "README.md"
-
-
-def blocks() -> list[str]:
-    text = README.read_text(encoding="utf-8") if README.exists() else ""
-    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.skipif(not README.exists(), reason="there is no README here")
-def test_the_readme_has_an_example() -> None:
-    assert blocks()
+import pages
 
 
 def test_examples_run_in_turn(tmp_path: Path) -> None:
@@ -29,8 +16,10 @@ def test_examples_run_in_turn(tmp_path: Path) -> None:
     items = [json.dumps({"item_id": f"i{n}", "title": f"Thing {'red' if n % 2 else 'blue'} {n}"}) for n in range(35)]
     (tmp_path / "events.csv").write_text("\n".join(events), encoding="utf-8")
     (tmp_path / "items.jsonl").write_text("\n".join(items), encoding="utf-8")
+    program = pages.code("README.md")
+    assert program
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(blocks())],
+        [sys.executable, "-c", program],
         cwd=tmp_path,
         env=os.environ | {"ACCORD_CACHE": str(tmp_path / "cache")},
         capture_output=True,

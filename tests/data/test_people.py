@@ -1,8 +1,6 @@
 """People as items: what the dataset says, and that a link held out in one direction is held out in both."""
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +11,6 @@ from accord.core.errors import InputError
 from accord.data.link_splits import link_split, link_validation
 from accord.data.people import Target, is_people, people, themselves
 from accord.data.splits import validation_only
-
-PAGE = Path(__file__).parents[2] / "docs" / "people.md"
 
 
 def music() -> Dataset:
@@ -151,10 +147,3 @@ def test_themselves_are_numbers_of_people_by_id():
     data = people(music())
     found = themselves(data, ["u2", "stranger", "u1"])
     assert [row.tolist() for row in found] == [[data.item_numbers["u2"]], [], [data.item_numbers["u1"]]]
-
-
-def test_the_python_of_the_page_finds_the_friend_of_friends():
-    code = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    names: dict = {}
-    exec(compile("\n".join(code), "docs/people.md", "exec"), names)  # noqa: S102 - our own page
-    assert names["found"] == "cid"

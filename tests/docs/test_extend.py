@@ -1,16 +1,14 @@
 """The parts that docs/extend.md shows keep the contracts that it shows."""
 
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import pytest
-from test_documentation import CODE
 
+import pages
 from accord.core import catalog
 
-PAGE = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")
-SHOWN: dict = {"__name__": __name__}
-exec(compile("\n".join(CODE.findall(PAGE)), "docs/extend.md", "exec"), SHOWN)  # noqa: S102 - our own page
+PAGE = pages.text("docs/extend.md")
+SHOWN = pages.run_page("docs/extend.md", __name__=__name__)
 REGISTERED = {"sources": ("next", "Next"), "encoders": ("trigrams", "Trigrams"), "fusers": ("loudest", "Loudest")}
 
 TestNext, TestTrigrams, TestLoudest = SHOWN["TestNext"], SHOWN["TestTrigrams"], SHOWN["TestLoudest"]

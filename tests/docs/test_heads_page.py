@@ -1,21 +1,19 @@
 """The Python of docs/heads.md runs, and its tables name the settings there are, with their defaults."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from test_documentation import CODE
 
+import pages
 from accord.fuse.click import ClickConfig
 from accord.fuse.rating import RatingConfig
 
-PAGE = (Path(__file__).parents[2] / "docs" / "heads.md").read_text(encoding="utf-8")
+PAGE = pages.text("docs/heads.md")
 
 
 def test_the_example_runs():
-    names: dict = {}
-    exec(compile("\n".join(CODE.findall(PAGE)), "docs/heads.md", "exec"), names)  # noqa: S102 - our own page
+    names = pages.run_page("docs/heads.md")
     assert names["ratings"].shape == (2, 3)
     assert np.isnan(names["ratings"][1, 2])
     assert ((names["chances"][0] > 0) & (names["chances"][0] < 1)).all()
