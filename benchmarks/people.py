@@ -28,10 +28,10 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset, out = imported(arguments), arguments.work / CASE.name
     command = [ACCORD, "evaluate", str(dataset), "--target", "users", "--preset", "people", "--out", str(out)]
-    seconds, mib = timed([*command, "--quiet"], arguments.work / "cache")
+    cost = timed([*command, "--quiet"], arguments.work / "cache")
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     shown = " ".join(["accord", *command[1:]]).replace(str(arguments.work), "WORK")
-    text = table(CASE, metrics, seconds, mib, shown).replace("\n## How\n", f"\n{verdict(metrics)}\n\n## How\n")
+    text = table(CASE, metrics, cost, shown).replace("\n## How\n", f"\n{verdict(metrics)}\n\n## How\n")
     (HERE / "results" / f"{CASE.name}.md").write_text(text, encoding="utf-8")
     print(text, flush=True)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ACCORD = str(Path(sys.executable).with_name("accord"))
+ITEMS = "items.jsonl.gz"
+"""The catalogue of a set that has one."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,18 @@ class Case:
     order: str = "auto"
     gates: dict[str, float] = field(default_factory=dict[str, float])
     """What the fused list must reach, by ``test: metric``."""
+    gib: float | None = None
+    """The most memory it may take."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took, all its processes together."""
+
+    seconds: float
+    cpu: float
+    gib: float
+    """The peak of its largest process."""
 
 
 CASES = (
@@ -82,7 +97,18 @@ CASES = (
         ),
         gates={"cold among cold: ndcg@20": 0.262},
     ),
+    Case(
+        "gowalla",
+        "gowalla, official split",
+        "gowalla",
+        events="train.csv.gz",
+        order="none",
+        options=("--train", "{data}/train.csv.gz", "--test", "{data}/test.csv.gz"),
+        gates={"test: recall@20": 0.180, "test: ndcg@20": 0.150},
+        gib=8.0,
+    ),
 )
+SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
 
 
 def main() -> None:
@@ -104,83 +130,101 @@ def run_case(case: Case, arguments: argparse.Namespace) -> None:
     source, work = arguments.data / case.data, arguments.work
     dataset, out = work / "data" / f"{case.data}-{case.order}", work / case.name
     if not dataset.exists():
-        command = [ACCORD, "import", "--events", str(source / case.events), "--items", str(source / "items.jsonl.gz")]
+        command = [ACCORD, "import", "--events", str(source / case.events)]
+        if (source / ITEMS).exists():
+            command += ["--items", str(source / ITEMS)]
         subprocess.run([*command, "--order", case.order, "--out", str(dataset), "--quiet"], check=True)
     options = [option.format(data=source) for option in case.options]
     cache = work / "cache"
     if arguments.cold_cache:
         shutil.rmtree(cache, ignore_errors=True)
     command = [ACCORD, "evaluate", str(dataset), "--preset", arguments.preset, *options, "--out", str(out)]
-    seconds, mib = timed([*command, "--quiet"], cache)
+    cost = timed([*command, "--quiet"], cache)
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    text = table(case, metrics, seconds, mib, " ".join(["accord", *command[1:]]).replace(str(arguments.data), "DATA"))
+    text = table(case, metrics, cost, " ".join(["accord", *command[1:]]).replace(str(arguments.data), "DATA"))
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"{case.name}.md").write_text(text, encoding="utf-8")
     print(text, flush=True)
 
 
-def timed(command: list[str], cache: Path) -> tuple[float, float]:
-    """Wall seconds and peak MiB of a command."""
-    import os
-    import resource
-
+def timed(command: list[str], cache: Path) -> Cost:
+    """Run a command. Raises ``CalledProcessError`` where it fails."""
     began = time.perf_counter()
-    subprocess.run(command, check=True, env={**os.environ, "ACCORD_CACHE": str(cache.resolve())})
-    return time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    process = subprocess.Popen(command, env={**os.environ, "ACCORD_CACHE": str(cache.resolve())})
+    _, status, usage = os.wait4(process.pid, 0)  # of this command alone, not of those run before it
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Cost(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024**2)
 
 
-def table(case: Case, metrics: dict, seconds: float, mib: float, command: str) -> str:
+def table(case: Case, metrics: dict, cost: Cost, command: str) -> str:
     """The result as Markdown."""
     lines = [f"# {case.title}", ""]
     for name, test in metrics["tests"].items():
-        shown = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
-        lines += [
-            f"## {name}: {test['n_queries']:,} queries",
-            "",
-            f"| system | {' | '.join(shown)} |",
-            "|---|" + "---:|" * len(shown),
-        ]
-        for system, row in test["systems"].items():
-            cells = [f"{row[m]['value']:.4f} ± {row[m]['se']:.4f}" for m in shown]
-            label = f"**{system}**" if system == "fused" else system
-            lines.append(f"| {label} | {' | '.join(cells)} |")
-        lines += [
-            "",
-            "Fused less each system (paired bootstrap over queries, 95 %, Holm over the table):",
-            "",
-            "| against | metric | difference | interval | Holm p |",
-            "|---|---|---:|---|---:|",
-        ]
-        lines += [
-            f"| {row['b']} | {row['metric']} | {row['difference']:+.4f} | {row['low']:+.4f} to {row['high']:+.4f} "
-            f"| {row['p_holm']:.4f} |"
-            for row in test["comparisons"]
-        ]
-        lines.append("")
-    lines += [
-        f"Gate: {place} >= {gate}: {'met' if _reached(metrics, place) >= gate else 'NOT MET'} "
-        f"({_reached(metrics, place):.4f})."
-        for place, gate in case.gates.items()
-    ]
-    weights = metrics["fusion"].get("weights", {})
-    lines += ["", "## How", ""]
-    lines += [
-        f"- weights, {kind} items: " + ", ".join(f"{n} {w:.2f}" for n, w in row.items())
-        for kind, row in weights.items()
-    ]
-    lines += [f"- dropped {entry['source']}: {entry['reason']}" for entry in metrics["fusion"]["dropped"]]
-    lines += [f"- skipped {entry['part']}: {entry['reason']}" for entry in metrics["skipped"]]
-    lines += [f"- {note}" for note in metrics["split"]["notes"]]
+        lines += _test(name, test)
+    lines += _gates(case, metrics, cost)
+    lines += ["", "## How", "", *_how(metrics)]
     versions = ", ".join(f"{name} {number}" for name, number in metrics["versions"].items())
     machine = metrics["machine"]
     lines += [
         f"- `{command}`, seed {metrics['seed']}, configuration {metrics['config_digest']}",
-        f"- {datetime.now(UTC):%Y-%m-%d}; {seconds:.0f} s wall, peak {mib / 1024:.2f} GiB, on {machine['cores']} cores "
-        f"({machine['processor']}); reading {metrics['readings']} of this test on this dataset",
+        f"- {datetime.now(UTC):%Y-%m-%d}; {cost.seconds:.0f} s wall, {cost.cpu:.0f} CPU s, peak {cost.gib:.2f} GiB, "
+        f"on {machine['cores']} cores ({machine['processor']}); reading {metrics['readings']} of this test on this "
+        "dataset",
         f"- {versions}",
         "",
     ]
     return "\n".join(lines)
+
+
+def _test(name: str, test: dict) -> list[str]:
+    """One test's systems, and the fused list beside each of them."""
+    lines = [f"## {name}: {test['n_queries']:,} queries", ""]
+    lines += [f"| system | {' | '.join(SHOWN)} |", "|---|" + "---:|" * len(SHOWN)]
+    for system, row in test["systems"].items():
+        cells = [f"{row[m]['value']:.4f} ± {row[m]['se']:.4f}" for m in SHOWN]
+        label = f"**{system}**" if system == "fused" else system
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "Fused less each system (paired bootstrap over queries, 95 %, Holm over the table):",
+        "",
+        "| against | metric | difference | interval | Holm p |",
+        "|---|---|---:|---|---:|",
+    ]
+    lines += [
+        f"| {row['b']} | {row['metric']} | {row['difference']:+.4f} | {row['low']:+.4f} to {row['high']:+.4f} "
+        f"| {row['p_holm']:.4f} |"
+        for row in test["comparisons"]
+    ]
+    return [*lines, ""]
+
+
+def _gates(case: Case, metrics: dict, cost: Cost) -> list[str]:
+    lines = []
+    for place, gate in case.gates.items():
+        reached = _reached(metrics, place)
+        lines.append(f"Gate: {place} >= {gate}: {_met(reached >= gate)} ({reached:.4f}).")
+    if case.gib is not None:
+        lines.append(f"Gate: memory <= {case.gib:g} GiB: {_met(cost.gib <= case.gib)} ({cost.gib:.2f}).")
+    return lines
+
+
+def _met(reached: bool) -> str:
+    return "met" if reached else "NOT MET"
+
+
+def _how(metrics: dict) -> list[str]:
+    """The fusion, and what was left out."""
+    fusion = metrics["fusion"]
+    lines = [
+        f"- weights, {kind} items: " + ", ".join(f"{n} {w:.2f}" for n, w in row.items())
+        for kind, row in fusion.get("weights", {}).items()
+    ]
+    lines += [f"- dropped {entry['source']}: {entry['reason']}" for entry in fusion["dropped"]]
+    lines += [f"- skipped {entry['part']}: {entry['reason']}" for entry in metrics["skipped"]]
+    return lines + [f"- {note}" for note in metrics["split"]["notes"]]
 
 
 def _reached(metrics: dict, place: str) -> float:
