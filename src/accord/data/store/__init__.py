@@ -1,0 +1,1 @@
+"""Event stores: where live events, items and users are kept."""
