@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
-from accord.core.arrays import Bools, Ints, Matrix, Ragged
+from accord.core.arrays import Bools, Ints, Matrix
 from accord.core.dataset import Dataset
+from accord.testing.planted import daily_events
 
 Words = tuple[str, ...]
 
@@ -150,7 +151,7 @@ def bilingual(users: int = 300, items: int = 25, cold: int = 3, seed: int = 0) -
     ]
     table = _items(topics, chinese, rng)
     people = pa.table({"user_id": [f"u{number}" for number in range(users)]})
-    data = Dataset(_events(taken, rng), table, people, order="time")
+    data = Dataset(daily_events(taken, rng, weights=(1.0,)), table, people, order="time")
     return Bilingual(data, topics, chinese, tastes, tongues, np.flatnonzero(absent).astype(np.int32))
 
 
@@ -183,18 +184,3 @@ def _title(topic: Topic, chinese: bool, brand: str, rng: np.random.Generator) ->
     noise = CHINESE_NOISE if chinese else ENGLISH_NOISE
     words = [str(rng.choice(choices)) for choices in (noise, things, uses)]
     return f"{brand} {''.join(words)}" if chinese else f"{brand} {' '.join(words)}"
-
-
-def _events(taken: list[list[int]], rng: np.random.Generator) -> pa.Table:
-    rows = Ragged.of(taken)
-    day = np.arange(len(rows.values)) - np.repeat(rows.offsets[:-1], rows.lengths)
-    times = 1.7e9 + 86_400.0 * day + rng.permutation(len(day))
-    order = np.argsort(times)
-    return pa.table(
-        {
-            "user": pa.array(rows.rows[order].astype(np.int32)),
-            "item": pa.array(rows.values[order].astype(np.int32)),
-            "weight": pa.array(np.ones(len(order), np.float32)),
-            "timestamp": pa.array(times[order]),
-        }
-    )

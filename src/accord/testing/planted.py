@@ -61,7 +61,7 @@ def checkerboard(users: int = 15, items: int = 12, cold: int = 2, events: int = 
     touched = [row + row[:1] if user % 5 == 0 else row for user, row in enumerate(touched)]
     title_words = _title_words(item_groups, rng)
     data = Dataset(
-        _events(touched, rng),
+        daily_events(touched, rng, weights=(1.0, 2.0)),
         _items(item_groups, title_words, rng),
         pa.table({"user_id": [f"u{n}" for n in range(len(user_groups))]}),
         order="time",
@@ -100,7 +100,8 @@ def friends(people: int = 18, links: int = 4, seed: int = 0) -> Planted:
     return Planted(data, groups, groups, np.sort(first).astype(np.int32))
 
 
-def _events(touched: list[list[int]], rng: np.random.Generator) -> pa.Table:
+def daily_events(touched: list[list[int]], rng: np.random.Generator, weights: tuple[float, ...]) -> pa.Table:
+    """Events of users who touch one item a day, in the given order; each event has one of the weights, at random."""
     rows = Ragged.of(touched)
     day = np.arange(len(rows.values)) - np.repeat(rows.offsets[:-1], rows.lengths)
     times = 1.7e9 + 86_400.0 * day + rng.permutation(len(day))
@@ -109,7 +110,7 @@ def _events(touched: list[list[int]], rng: np.random.Generator) -> pa.Table:
         {
             "user": pa.array(rows.rows[order].astype(np.int32)),
             "item": pa.array(rows.values[order].astype(np.int32)),
-            "weight": pa.array(rng.choice([1.0, 2.0], len(day)).astype(np.float32)),
+            "weight": pa.array(rng.choice(weights, len(day)).astype(np.float32)),
             "timestamp": pa.array(times[order]),
         }
     )
