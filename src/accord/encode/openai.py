@@ -8,14 +8,12 @@ import os
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from accord.core.arrays import Floats
 from accord.core.config import Config
 from accord.core.errors import InputError
-from accord.core.part import State
 from accord.core.run import Run
 from accord.encode import content, pretrained
 from accord.encode.sentences import SentenceEncoder, unit
@@ -84,12 +82,6 @@ class OpenAI(SentenceEncoder):
             self.dim = self.config.dimensions
         else:
             self.dim = self._ask(["width"], run).shape[1]
-        return self
-
-    def load_state(self, arrays: State) -> Self:
-        """Put back what ``state`` gave."""
-        super().load_state(arrays)
-        self.dim = int(np.asarray(self.dim).item())
         return self
 
     @property

@@ -14,7 +14,6 @@ from pydantic import Field
 from accord.core.arrays import Floats
 from accord.core.config import Config
 from accord.core.errors import InputError
-from accord.core.part import State
 from accord.core.run import Run
 from accord.core.state import file_digest
 from accord.encode import content, pretrained
@@ -59,12 +58,6 @@ class SentenceTransformers(SentenceEncoder):
         content.check(items, self.config)
         pretrained.require("sentence_transformers", extra="st")
         self.dim = int(self._model.get_embedding_dimension())
-        return self
-
-    def load_state(self, arrays: State) -> Self:
-        """Put back what ``state`` gave."""
-        super().load_state(arrays)
-        self.dim = int(np.asarray(self.dim).item())
         return self
 
     @property

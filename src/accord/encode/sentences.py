@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow as pa
 from accord.core.arrays import Floats
 from accord.core.config import Config
 from accord.core.errors import InputError
+from accord.core.part import State
 from accord.core.roles import Encoder
 from accord.core.run import Run
 from accord.encode import content
@@ -19,7 +20,8 @@ from accord.encode.cache import BATCH, VectorCache, encode_cached
 class SentenceEncoder(Encoder):
     """An encoder that turns each text into a dense vector by itself, whatever else is encoded with it.
 
-    A subclass writes ``fit``, ``fingerprint`` (which names the file of kept vectors) and ``_compute``.
+    A subclass writes ``fit``, ``fingerprint`` (which names the file of kept vectors) and ``_compute``; one that finds
+    its width only then names ``dim`` in ``learned``.
     """
 
     Config: ClassVar[type[Config]] = content.Content
@@ -36,6 +38,12 @@ class SentenceEncoder(Encoder):
         path = run.cache / "vectors" / f"{self.fingerprint}.sqlite" if run.cache is not None else None
         texts, cache = content.texts(items, self.config), VectorCache(path, self.dim)
         return encode_cached(texts, lambda some: self._compute(some, run), cache, run, self.label, self.batch)
+
+    def load_state(self, arrays: State) -> Self:
+        """Put back what ``state`` gave."""
+        super().load_state(arrays)
+        self.dim = int(self.dim)  # saved, a learned width is an array of one number
+        return self
 
     def _compute(self, texts: list[str], run: Run) -> Floats:
         """``float32[n, dim]``, rows of unit length: the vectors of texts that are not empty."""
