@@ -2,19 +2,17 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from golden_artefact import lists
 
 from accord.pipeline.artefact import load, read_card, save
 from accord.pipeline.card import FORMAT
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("format-*"), key=lambda path: path.name)
-sys.path.append(str(ROOT / "tools"))
-from golden_artefact import lists  # noqa: E402 - the tool that made them
 
 
 def test_there_is_one_of_this_format_and_they_are_small() -> None:

@@ -50,13 +50,13 @@ class ArtefactError(InputError):
     code = "bad_artefact"
 
 
-class CannotFit(AccordError):  # noqa: N818 - a condition, not a failure: the pipeline skips the part and names it
+class CannotFit(AccordError):
     """This part does not apply to this data (no text, no order, too many items); the pipeline goes on without it."""
 
     code = "cannot_fit"
 
 
-class Interrupted(AccordError):  # noqa: N818 - a condition, not a failure
+class Interrupted(AccordError):
     """Somebody stopped the job."""
 
     code = "interrupted"
