@@ -65,6 +65,17 @@ def test_an_unknown_item_number_is_refused_before_anything_indexes_by_it(place, 
     assert caught.value.remedy == "Known: 0 to 10."
 
 
+def test_a_mask_of_another_catalogue_is_refused():
+    with pytest.raises(InputError, match="open: one flag an item is needed, 11"):
+        Queries.of([[0]], open=np.ones(N_ITEMS + 1, bool)).eligible(N_ITEMS)
+
+
+def test_compiling_leaves_the_mask_of_the_queries_alone():
+    opened = np.ones(N_ITEMS, bool)
+    mask = Queries.of([[0]], open=opened, candidates=np.array([3], np.int32)).eligible(N_ITEMS).open
+    assert (opened.all(), np.flatnonzero(mask).tolist()) == (True, [3])
+
+
 def test_exclusions_must_come_one_row_a_query():
     queries = replace(Queries.of([[0], [1]]), exclude=Ragged.of([[2]]))
     with pytest.raises(InputError, match="exclude: one row a query"):

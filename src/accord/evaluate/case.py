@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from accord.core.arrays import Bools, Floats, Longs, Matrix
 from accord.core.errors import InputError
 from accord.core.slate import Slate
@@ -41,10 +39,7 @@ class Case:
     @cached_property
     def available(self) -> Bools:
         """``bool[n_items]``: items that may be recommended to anybody."""
-        candidates = self.holdout.queries.candidates
-        mask = np.full(len(self.counts), candidates is None)
-        mask[[] if candidates is None else candidates] = True
-        return mask
+        return self.holdout.queries.mask(len(self.counts))
 
     def per_query(self, system: str, ks: Sequence[int]) -> dict[str, Floats]:
         """``float32[B]`` by metric, ``"ndcg@10"`` say; ``"auc"`` where the lists say how many items were eligible."""

@@ -133,7 +133,7 @@ class Pipeline:
         if items.shape[:1] != (len(queries),) or items.max(initial=EMPTY) >= self.data.n_items:
             raise InputError("one row of known item numbers a query is needed", place="items", value=items.shape)
         rated = self._marks[head].rated(queries) if marks is None else replace(queries.history, weights=marks)
-        free = replace(queries, include_seen=True, exclude=None, candidates=None)
+        free = replace(queries, include_seen=True, exclude=None, candidates=None, open=None)
         return (self.score(free, items) if len(queries) else Slate(items)), rated
 
     def head(self, name: str) -> Head:
