@@ -18,6 +18,22 @@ from accord.data.importer import Imported, import_data
 from accord.data.settings import ImportSettings
 from accord.study import import_page
 
+Out = Annotated[Path, typer.Option(help="Dataset folder to write.")]
+Files = Annotated[list[str] | None, typer.Argument(metavar="PATH", help="With --from: the folder, archive or files.")]
+From = Annotated[str | None, typer.Option("--from", help=f"Read the files of {', '.join(FORMATS)}, given as PATH.")]
+Events = Annotated[list[str] | None, typer.Option(help="Event file or SQL URL ending in ?table=NAME; may be repeated.")]
+Items = Annotated[str | None, typer.Option(help="Catalogue: item_id, title, description, ...")]
+Users = Annotated[str | None, typer.Option(help="User facts: user_id and anything.")]
+Links = Annotated[list[str] | None, typer.Option(help="NAME=FILE: head, [relation,] tail; may be repeated.")]
+Rename = Annotated[list[str] | None, typer.Option("--map", help="OURS=THEIRS: which column is ours.")]
+Order = Annotated[str, typer.Option(help="auto, time, row or none: what orders the events.")]
+Weights = Annotated[list[str] | None, typer.Option(help="KIND=WEIGHT of an event, such as purchase=3.")]
+MinValue = Annotated[float | None, typer.Option(help="Remove events with a lower value (rating).")]
+Center = Annotated[bool, typer.Option("--center", help="Weigh by value minus the user's mean.")]
+Dedupe = Annotated[str, typer.Option(help="exact, none, or one event a pair: first, last, sum.")]
+KCore = Annotated[int, typer.Option(help="Keep users and items with at least this many events.")]
+MaxEvents = Annotated[int | None, typer.Option(help="Refuse users with more events (robots).")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -25,27 +41,21 @@ def register(app: typer.Typer) -> None:
 
 
 def run_import(
-    out: Annotated[Path, typer.Option(help="Dataset folder to write.")],
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="PATH", help="With --from: the folder, archive or files.")
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option("--from", help=f"Read the files of {', '.join(FORMATS)}, given as PATH.")
-    ] = None,
-    events: Annotated[
-        list[str] | None, typer.Option(help="Event file or SQL URL ending in ?table=NAME; may be repeated.")
-    ] = None,
-    items: Annotated[str | None, typer.Option(help="Catalogue: item_id, title, description, ...")] = None,
-    users: Annotated[str | None, typer.Option(help="User facts: user_id and anything.")] = None,
-    links: Annotated[list[str] | None, typer.Option(help="NAME=FILE: head, [relation,] tail; may be repeated.")] = None,
-    rename: Annotated[list[str] | None, typer.Option("--map", help="OURS=THEIRS: which column is ours.")] = None,
-    order: Annotated[str, typer.Option(help="auto, time, row or none: what orders the events.")] = "auto",
-    weight: Annotated[list[str] | None, typer.Option(help="KIND=WEIGHT of an event, such as purchase=3.")] = None,
-    min_value: Annotated[float | None, typer.Option(help="Remove events with a lower value (rating).")] = None,
-    center: Annotated[bool, typer.Option("--center", help="Weigh by value minus the user's mean.")] = False,
-    dedupe: Annotated[str, typer.Option(help="exact, none, or one event a pair: first, last, sum.")] = "exact",
-    k_core: Annotated[int, typer.Option(help="Keep users and items with at least this many events.")] = 0,
-    max_events: Annotated[int | None, typer.Option(help="Refuse users with more events (robots).")] = None,
+    out: Out,
+    files: Files = None,
+    source: From = None,
+    events: Events = None,
+    items: Items = None,
+    users: Users = None,
+    links: Links = None,
+    rename: Rename = None,
+    order: Order = "auto",
+    weight: Weights = None,
+    min_value: MinValue = None,
+    center: Center = False,
+    dedupe: Dedupe = "exact",
+    k_core: KCore = 0,
+    max_events: MaxEvents = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
