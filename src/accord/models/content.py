@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array, diags_array, vstack
 
-from accord.core.arrays import Floats, Ints, Matrix, Sparse
+from accord.core.arrays import Floats, Ints, Longs, Matrix, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.queries import Queries
@@ -61,13 +61,12 @@ class Content(LinearItems):
         dense = scores.toarray() if isinstance(scores, csr_array) else np.asarray(scores)
         return (dense / np.maximum(_norms(profile), 1e-9)[:, None]).astype(np.float32)
 
-    def _row(self, item: int) -> Floats:
+    def _block(self, rows: Longs, columns: Longs | Ints) -> Floats:
         if self.config.mode == "knn":
-            return super()._row(item)
-        row = self.vectors @ self.vectors[[item]].T
-        dense = row.toarray() if isinstance(row, csr_array) else np.asarray(row)
-        dense[item] = 1.0 if dense[item] > 0 else 0.0
-        return dense[:, 0]
+            return super()._block(rows, columns)
+        block = self.vectors[rows] @ self.vectors[columns].T
+        dense = block.toarray() if isinstance(block, csr_array) else np.asarray(block)
+        return np.where(rows[:, None] == columns, dense > 0, dense).astype(np.float32)
 
     def parts(self, queries: Queries, items: Ints) -> Floats:
         """``float32[B, K, H]``: what each history event adds to each item's score."""

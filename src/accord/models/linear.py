@@ -68,17 +68,19 @@ class LinearItems(HistoryReader):
         for row, places in enumerate(items):
             history = queries.take(np.array([row])).history
             kept, read = self._read(history)
-            weights = read.toarray()[0]
             older = len(history.items) - len(kept.items)
-            newest = {int(item): place for place, item in enumerate(kept.items)}
-            for item, place in newest.items():
-                row_of_weights = self._row(item)
-                out[row, :, older + place] = weights[item] * row_of_weights[np.maximum(places, 0)]
+            newest = {int(item): older + place for place, item in enumerate(kept.items)}
+            if newest:
+                rows = np.array(list(newest))
+                parts = read.toarray()[0, rows][:, None] * self._block(rows, np.maximum(places, 0))
+                out[row, :, list(newest.values())] = parts
         return out
 
-    def _row(self, item: int) -> Floats:
-        row = self.weights[[item]]
-        return row.toarray()[0] if isinstance(row, csr_array) else np.asarray(row)[0]
+    def _block(self, rows: Longs, columns: Longs | Ints) -> Floats:
+        """``float32[R, C]``: the given rows and columns of W; a row at a time would take many times longer."""
+        if isinstance(self.weights, csr_array):
+            return self.weights[rows][:, columns].toarray()
+        return self.weights[rows[:, None], columns]
 
 
 def block_rows(n_columns: int) -> int:

@@ -10,7 +10,7 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import csr_array, hstack
 from sklearn.utils.extmath import randomized_svd
 
-from accord.core.arrays import Doubles, Floats, Matrix
+from accord.core.arrays import Doubles, Floats, Ints, Longs, Matrix
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.queries import Queries
@@ -84,10 +84,9 @@ class LowRank(LinearItems):
         scores[at, read.indices] -= read.data * self.own[read.indices]
         return scores
 
-    def _row(self, item: int) -> Floats:
-        row = (self.factors @ self.factors[item]) * self.gains
-        row[item] = 0
-        return row
+    def _block(self, rows: Longs, columns: Longs | Ints) -> Floats:
+        block = (self.factors[rows] @ self.factors[columns].T) * self.gains[columns]
+        return np.where(rows[:, None] == columns, np.float32(0), block).astype(np.float32)
 
 
 def _directions(matrix: Matrix, dim: int, seed: int) -> tuple[Doubles, Doubles]:

@@ -9,7 +9,7 @@ from pydantic import Field
 from scipy.sparse import csr_array, diags_array
 from sklearn.utils.extmath import randomized_svd
 
-from accord.core.arrays import Floats, Sparse
+from accord.core.arrays import Floats, Ints, Longs, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.queries import Queries
@@ -78,10 +78,10 @@ class Spectral(LinearItems):
         smooth += super()._scores(queries)
         return smooth
 
-    def _row(self, item: int) -> Floats:
-        degree = self.degrees[item]
-        smooth = self.vectors @ self.vectors[item] * np.sqrt(self.degrees / degree) if degree else 0.0
-        return super()._row(item) + np.float32(self.config.alpha) * smooth
+    def _block(self, rows: Longs, columns: Longs | Ints) -> Floats:
+        scale = inverse_power(self.degrees[rows], 0.5)[:, None] * np.sqrt(self.degrees[columns])
+        smooth = self.vectors[rows] @ self.vectors[columns].T * scale
+        return (super()._block(rows, columns) + np.float32(self.config.alpha) * smooth).astype(np.float32)
 
 
 def _width(graph: Sparse) -> int:
