@@ -20,7 +20,7 @@ from accord.core.slate import EMPTY, Slate
 from accord.core.topk import top_k
 from accord.fuse.base import EVENTS, Fuser, Panel
 from accord.fuse.heads import Head, Marks
-from accord.pipeline.sources import Sources, best_of, gather, score_all
+from accord.pipeline.sources import Guard, Sources, best_of, gather, score_all
 from accord.pipeline.spec import PipelineSpec
 
 FALLBACK = "fallback"
@@ -43,6 +43,8 @@ class Pipeline:
     encoders: dict[str, Encoder] = field(default_factory=dict[str, Encoder])
     heads: dict[str, Head] = field(default_factory=dict[str, Head])
     """What predicts ratings or clicks, by name; the lists do not depend on them."""
+    guard: Guard | None = None
+    """Leaves out sources that fail or take too long, where somebody waits for the answer; None: errors are raised."""
 
     @property
     def events(self) -> Longs:
@@ -76,7 +78,7 @@ class Pipeline:
 
     def _offers(self, queries: Queries, depth: int, n: int) -> tuple[dict[str, Scored], dict[str, Slate]]:
         """Every source's scores and best ``depth`` items, and the fallback's best ``n``."""
-        scored = score_all({**self.sources, FALLBACK: self.fallback}, queries)
+        scored = score_all({**self.sources, FALLBACK: self.fallback}, queries, self.guard)
         offers = best_of({name: scored[name] for name in self.sources}, depth)
         facts = {f"{name}.spread": part.facts["spread"] for name, part in scored.items()}
         return scored, {**offers, FALLBACK: _last_resort(scored[FALLBACK], self._silent(facts), n)}
@@ -91,14 +93,17 @@ class Pipeline:
         popularity = np.nan_to_num(gathered.column(FALLBACK))
         return fused.with_column(SCORE, np.where(silent, popularity, fused.column(SCORE)).astype(np.float32))
 
-    def similar(self, items: Ints, n: int) -> Slate:
-        """What would be shown to somebody who had just the one item: only sources that read the history speak."""
+    def similar(self, items: Ints, n: int, shown: Bools | None = None) -> Slate:
+        """What would be shown to somebody who had just the one item: only sources that read the history speak.
+
+        ``shown``: ``bool[n_items]``, the items that may be shown; None: all.
+        """
         personal = [name for name, source in self.sources.items() if isinstance(source, Explains)]
         if not personal:
             raise InputError("no source of this pipeline reads a history", value=list(self.sources))
         parts: list[Slate] = []
-        for chunk in Queries.of([[int(item)] for item in items]).chunks(self.data.n_items):
-            scored = score_all(self.sources, chunk)
+        for chunk in Queries.of([[int(item)] for item in items], open=shown).chunks(self.data.n_items):
+            scored = score_all(self.sources, chunk, self.guard)
             offers = best_of({name: scored[name] for name in personal}, max(n, self.spec.depth))
             slate = gather(chunk, scored, offers, self.events)
             for name in self.sources.keys() - set(personal):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from accord.core.arrays import Ints, Longs
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
-from accord.core.queries import Queries
+from accord.core.queries import Eligibility, Queries
 from accord.core.roles import Recommender, Scored
 from accord.core.run import Run
 from accord.core.slate import EMPTY, Slate
@@ -17,6 +19,14 @@ from accord.fuse.base import EVENTS, HISTORY
 from accord.pipeline.resume import kept_fit
 
 Sources = dict[str, Recommender]
+
+
+class Guard(Protocol):
+    """Asks sources while somebody waits, and goes on without those that fail or take too long."""
+
+    def __call__(self, tasks: Mapping[str, Callable[[], Scored]]) -> dict[str, Scored]:
+        """What the sources said in time, by name; it must not raise what a source raises."""
+        ...
 
 
 def fit_sources(
@@ -34,11 +44,22 @@ def fit_sources(
     return fitted, skipped
 
 
-def score_all(sources: Mapping[str, Recommender], queries: Queries) -> dict[str, Scored]:
-    """Every source's scores for one chunk, under one compiled set of rules."""
+def score_all(sources: Mapping[str, Recommender], queries: Queries, guard: Guard | None = None) -> dict[str, Scored]:
+    """Every source's scores for one chunk, under one compiled set of rules.
+
+    Without a guard an error of a source is an error of the whole; with one, a source left out has no opinion.
+    """
     n_items = next(iter(sources.values())).n_items
     rules = queries.eligible(n_items)
-    return {name: source.scored(queries, rules) for name, source in sources.items()}
+    if guard is None:
+        return {name: source.scored(queries, rules) for name, source in sources.items()}
+    said = guard({name: partial(source.scored, queries, rules) for name, source in sources.items()})
+    return {name: said[name] if name in said else _silent(queries, rules, n_items) for name in sources}
+
+
+def _silent(queries: Queries, rules: Eligibility, n_items: int) -> Scored:
+    """What a source says that has no opinion: the same of every item."""
+    return Scored.of(np.zeros((len(queries), n_items), np.float32), rules, queries.tie_keys())
 
 
 def gather(queries: Queries, scored: Mapping[str, Scored], offers: Mapping[str, Slate], events: Longs) -> Slate:
