@@ -73,7 +73,7 @@ class Queries:
         return sums
 
     def mask(self, n_items: int) -> Bools:
-        """``bool[n_items]``, fresh: what ``open`` and ``candidates`` leave. Raises ``InputError`` where they do not fit."""
+        """``bool[n_items]``, fresh: what ``open`` and ``candidates`` leave; another size is an error."""
         if self.open is not None and self.open.shape != (n_items,):
             raise InputError(f"one flag an item is needed, {n_items}", place="open", value=self.open.shape)
         mask = np.ones(n_items, dtype=bool) if self.open is None else self.open.astype(bool)
