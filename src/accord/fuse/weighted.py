@@ -54,8 +54,7 @@ class Weighted(Fuser):
 
     def __init__(self, config: WeightedConfig | None = None, **values: object) -> None:
         super().__init__(config, **values)
-        n = len(self.config.sources)
-        self.weights: Floats = np.full((2, n), 1 / n, np.float32)
+        self.weights: Floats = np.tile(self._equal, (2, 1))
         """``float32[2, S]``: row 0 for items with events, row 1 for cold items, which sums to the gain of their scores
         over the scale of the others."""
         self.shift: Floats = np.zeros(1, np.float32)
@@ -64,8 +63,8 @@ class Weighted(Fuser):
         """The c above: an item with so many events is half a cold one; 0: only items without events are cold."""
 
     def fit(self, panel: Panel, run: Run, *, draft: bool = False) -> Self:
-        """Learn the weights of items with events; cold items get the same until ``fit_cold`` is called."""
-        self.weights = np.tile(self._ascend(panel, draft=draft), (2, 1))
+        """Learn the weights of items with events, from those it has; cold items get the same until ``fit_cold``."""
+        self.weights = np.tile(self._ascend(panel, self.weights[0], draft=draft), (2, 1))
         return self
 
     def fit_cold(self, among_cold: Panel, mixed: Panel | None = None, *, draft: bool = False) -> Self:
@@ -74,7 +73,7 @@ class Weighted(Fuser):
         Gain and shift serve the cold truths of the mixed panel best, the blend all of them. What they may cost the
         items with events is bounded: see ``cold.Balance``.
         """
-        self.weights = np.stack([self.weights[0], self._ascend(among_cold, draft=draft)])
+        self.weights = np.stack([self.weights[0], self._ascend(among_cold, self._equal, draft=draft)])
         self.shift, self.blend = np.zeros(1, np.float32), np.zeros(1, np.float32)
         if mixed is not None and len(mixed):
             scores = self._normalised(mixed.slate)
@@ -101,6 +100,11 @@ class Weighted(Fuser):
         other.shift, other.blend = self.shift, self.blend
         return other
 
+    @property
+    def tells_parts(self) -> bool:
+        """The part of a source does not depend on the others."""
+        return True
+
     def contributions(self, slate: Slate) -> Floats:
         """``float32[B, K, S]``: weight times normalised score; the shift of cold items is spread evenly."""
         cold = _coldness(slate, float(self.blend[0]))[:, :, None]
@@ -121,20 +125,23 @@ class Weighted(Fuser):
         scale = standardised if self.config.normalise == "z" else ranged
         return scale(slate, self.config.sources)
 
-    def _ascend(self, panel: Panel, *, draft: bool = False) -> Floats:
+    @property
+    def _equal(self) -> Floats:
+        n = len(self.config.sources)
+        return np.full(n, 1 / n, np.float32)
+
+    def _ascend(self, panel: Panel, start: Floats, *, draft: bool = False) -> Floats:
         """Weights that maximise mean NDCG on the panel; on a small one, their mean over resamples of its queries."""
         search = self._search(panel)
         if draft or len(panel) >= SMALL or not len(panel):
-            return self._climb(search)
+            return self._climb(search, start)
         rng = np.random.default_rng(0)
         draws = [rng.poisson(1.0, len(panel)) for _ in range(BAGS)]
-        return np.mean([self._climb(search.drawn(counts)) for counts in draws], axis=0).astype(np.float32)
+        return np.mean([self._climb(search.drawn(counts), start) for counts in draws], axis=0).astype(np.float32)
 
-    def _climb(self, search: _Search) -> Floats:
-        """Coordinate ascent from equal weights."""
-        n = len(self.config.sources)
-        weights = np.full(n, 1 / n, np.float32)
-        best = search.value(weights)
+    def _climb(self, search: _Search, weights: Floats) -> Floats:
+        """Coordinate ascent from the given weights."""
+        n, best = len(weights), search.value(weights)
         for _ in range(PASSES if search.shape[0] else 0):
             before = best
             for source in range(n):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from accord.core.errors import CannotFit
 from accord.core.run import Run
 from accord.data.holdout import Holdout
 from accord.fuse.base import Fuser, Panel
@@ -56,13 +57,11 @@ def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Ru
 def _eliminate(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> tuple[list[str], dict[str, str]]:
     """Drop sources one by one: what half A does without and half B confirms, then what half B speaks against."""
     kept, dropped = list(sources), dict[str, str]()
+    whole = _learned(values, kept, a, run)
     while len(kept) > 1:
-        whole = _learned(values, kept, a, run)
         on_a, on_b = whole.value(a), whole.value(b)
-        gains: dict[str, tuple[float, float]] = {}
-        for name in kept:
-            without = _learned(values, [other for other in kept if other != name], a, run)
-            gains[name] = (without.value(a) - on_a, without.value(b) - on_b)
+        trials = {name: _without(whole, values, name, a, on_a, run) for name in kept}
+        gains = {name: (trial.value(a) - on_a, trial.value(b) - on_b) for name, trial in trials.items()}
         useless = [name for name, gain in gains.items() if min(gain) > -USELESS]
         refuted = [name for name, (gain_a, gain_b) in gains.items() if gain_b > max(0.0, -gain_a)]
         if not useless and not refuted:
@@ -71,7 +70,18 @@ def _eliminate(values: Values, sources: list[str], a: Panel, b: Panel, run: Run)
         why = "adds nothing on either half of validation" if useless else "half B of validation does better without it"
         dropped[name] = f"{why} (NDCG@10 {gains[name][0]:+.4f} and {gains[name][1]:+.4f} without it)"
         kept.remove(name)
+        whole = trials[name]
     return kept, dropped
+
+
+def _without(whole: Fuser, values: Values, name: str, a: Panel, on_a: float, run: Run) -> Fuser:
+    """The fuser without one of its sources, learned on half A from where the whole one stands, which is near."""
+    others = tuple(source for source in whole.config.sources if source != name)
+    try:
+        trial = whole.with_sources(others)
+    except CannotFit:
+        return _learned(values, list(others), a, run)
+    return trial if trial.value(a) == on_a else trial.fit(a, run, draft=True)  # equal where it counted nothing
 
 
 def _tried(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> dict[str, Any]:
