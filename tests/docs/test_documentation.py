@@ -24,6 +24,16 @@ def test_links_lead_somewhere(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_every_page_is_reached_from_the_index():
+    reached, ahead = set(), [ROOT / "docs" / "index.md"]
+    while ahead:
+        page = ahead.pop()
+        if page not in reached and page.suffix == ".md":
+            reached.add(page)
+            ahead += [(page.parent / link).resolve() for link in LINK.findall(page.read_text(encoding="utf-8"))]
+    assert sorted(map(title, set(ROOT.glob("docs/**/*.md")) - reached)) == []
+
+
 def test_the_code_of_the_concepts_runs():
     assert len(pages.CODE.findall(pages.text("docs/concepts.md"))) >= 3
     pages.run_page("docs/concepts.md")
