@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from accord.core.digest import code_digest, digest_of
 from accord.core.errors import ArtefactError
 from accord.core.part import State
-from accord.core.state import file_digest, load_state, save_state
+from accord.core.state import file_digest, flush, load_state, save_state
 
 T = TypeVar("T")
 
@@ -113,10 +113,10 @@ class Checkpoint:
             folder.mkdir(parents=True, exist_ok=True)
             if self._has_room(size):
                 save_state(temporary, _with_names(arrays))
-                _flush(temporary)
+                flush(temporary)
                 path = folder / _name(key, file_digest(temporary))
                 temporary.replace(path)
-                _flush(folder)
+                flush(folder)
                 self._used.add(path)
         except (OSError, SafetensorError):
             pass  # the disk is full or went away: this step will be made again
@@ -170,12 +170,3 @@ def _name(key: str, digest: str) -> str:
 def _remove(path: Path) -> None:
     with suppress(OSError):
         path.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file, or the entries of a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
