@@ -41,14 +41,15 @@ def read_facts(source: Named, key: str) -> Facts:
         ],
     )
     good = reason.is_null()
-    columns = {name: _read(raw[name].filter(good)) for name in source.origin if name != key}
+    columns = {name: read_fact(raw[name].filter(good)) for name in source.origin if name != key}
     frame = pl.DataFrame([keys.filter(good), *(read.values.alias(name) for name, read in columns.items())])
     notes = {key: "id"} | {name: read.note for name, read in columns.items()}
     numbers = tuple(name for name, read in columns.items() if read.note == "number")
     return Facts(frame, [refused(raw, reason, source.rows.table, source.rows.place)], notes, numbers)
 
 
-def _read(column: pl.Series) -> Typed:
+def read_fact(column: pl.Series) -> Typed:
+    """A column of facts in the type that its name and values ask for."""
     if column.name == c.PRICE:
         return Typed(prices(column), "number")
     if column.name == c.AVAILABLE_AT:

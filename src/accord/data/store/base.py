@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
@@ -52,6 +52,10 @@ class Store(Protocol):
 
     def delete_items(self, ids: Sequence[str]) -> int:
         """Delete items, and forget their fields; unknown ones change nothing. Returns the number of the last change."""
+        ...
+
+    def add_facts(self, table: Literal["items", "users"], facts: Sequence[tuple[str, Fields]]) -> int:
+        """Keep items or users that the store does not have yet, as no change, for seeding. Returns how many."""
         ...
 
     def items(self, ids: Sequence[str]) -> list[Fields | None]:
