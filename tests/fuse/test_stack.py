@@ -90,6 +90,26 @@ def test_parts_sum_to_the_score(stack):
     np.testing.assert_allclose(stack.contributions(slate).sum(axis=2), score, atol=1e-5)
 
 
+def test_parts_of_some_places_are_those_of_all(stack):
+    slate = world(seed=1, queries=30).slate
+    places = np.argsort(np.random.default_rng(0).random(slate.items.shape), axis=1)[:, :5]
+    wanted = np.take_along_axis(stack.contributions(slate), places[:, :, None], axis=1)
+    np.testing.assert_array_equal(stack.contributions_at(slate, places), wanted)
+
+
+def test_a_move_is_told_of_the_source_that_made_it():
+    """The truth is in the middle of "left" alone: what the trees move is left's doing."""
+    panel = world()
+    panel.slate.columns["right"][:] = np.random.default_rng(9).normal(size=panel.slate.items.shape)
+    scores = np.abs(panel.slate.column("left")) + 9 * (panel.slate.column(EVENTS) == 0)
+    true = np.take_along_axis(panel.slate.items, scores.argmin(axis=1)[:, None], axis=1)
+    panel = replace(panel, truth=Ragged.of(true.tolist()), memo={})
+    stack = Stack(sources=NAMES, min_leaf=20).fit(panel, RUN)
+    assert stack.trees
+    moves = np.abs(stack.contributions(panel.slate) - stack.base.contributions(panel.slate)).sum(axis=(0, 1))
+    assert moves[0] > 4 * moves[1]
+
+
 def test_the_same_after_saving(stack):
     fresh = world(seed=2).slate
     loaded = Stack(stack.config).load_state(stack.state())

@@ -51,6 +51,18 @@ class Fuser(Part):
         """``float32[B, K, S]``: the parts whose sum over sources is the score."""
         raise InputError("a fuser must define contributions", value=type(self).__name__)
 
+    def contributions_at(self, slate: Slate, places: Longs) -> Floats:
+        """``float32[B, P, S]``: contributions of some places (``int64[B, P]``) among all those of the slate."""
+        return np.take_along_axis(self.contributions(slate), places[:, :, None], axis=1)
+
+    @property
+    def tells_parts(self) -> bool:
+        """Whether ``contributions`` says what each source adds whatever the others say.
+
+        Where it does not, reasons are Shapley values of the score; see ``pipeline.shapley``.
+        """
+        return False
+
     def with_sources(self, sources: tuple[str, ...]) -> Self:
         """The same fuser over other sources, as it was learned; those it did not know count nothing.
 

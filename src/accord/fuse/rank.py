@@ -30,6 +30,11 @@ class Rank(Fuser):
 
     Config = RankConfig
 
+    @property
+    def tells_parts(self) -> bool:
+        """The points of a source do not depend on the others."""
+        return True
+
     def contributions(self, slate: Slate) -> Floats:
         """``float32[B, K, S]``: the points each source gives, divided by the number of sources."""
         parts = [self._points(mean_ranks(slate.column(name))) for name in self.config.sources]

@@ -21,6 +21,7 @@ from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ndcg_of_scores
 from accord.fuse.features import OWN, VIEWS, features
+from accord.fuse.moves import by_source, shares
 from accord.fuse.trees import Trees, boosting
 
 ROUNDS = (100, 200, 300)
@@ -119,20 +120,27 @@ class Stack(Fuser):
         """Mean NDCG@10 of the fused lists over all queries of the panel."""
         return panel.ndcg(self._scores(panel.slate, self._base_scores(panel.slate)))
 
+    @property
+    def tells_parts(self) -> bool:
+        """Whether the base does; what the trees move is told by TreeSHAP."""
+        return self.base.tells_parts
+
     def contributions(self, slate: Slate) -> Floats:
         """``float32[B, K, S]``: the parts of the base, and what the trees move a place by.
 
-        The move is shared out by how much each source's features weigh in the trees' value of the place.
+        The move is shared out by what each source's features add to the trees' value of the place (TreeSHAP, see
+        ``Trees.contributions``); see ``moves`` for how.
         """
+        return self.contributions_at(slate, np.tile(np.arange(slate.width), (len(slate), 1)))
+
+    def contributions_at(self, slate: Slate, places: Longs) -> Floats:
+        """``float32[B, P, S]``: contributions of some places among all those of the slate; only they cost TreeSHAP."""
         parts = np.zeros((*slate.items.shape, len(self.config.sources)), np.float32)
         own = [self.config.sources.index(name) for name in self.base.config.sources]
         parts[:, :, own] = self.base.contributions(slate)
-        if not self.trees:
-            return parts
-        base = self._base_scores(slate)
-        moved = np.nan_to_num(self._scores(slate, base) - base)[:, :, None]
-        parts += moved * self._shares(slate, base)
-        return parts
+        if self.trees and slate.width:
+            self._add_moves(parts, slate, places)
+        return np.take_along_axis(parts, places[:, :, None], axis=1)
 
     def with_sources(self, sources: tuple[str, ...]) -> Self:
         """The same trees over other sources: those that are missing say nothing, those they do not know are not read.
@@ -191,32 +199,28 @@ class Stack(Fuser):
             out[rows] = reordered(base[rows], places, values)
         return out
 
-    def _shares(self, slate: Slate, base: Floats) -> Floats:
-        """``float32[B, K, S]``: shares of the sources in the trees' value of each place; they sum to one."""
-        known = [name for name in self.layout if name in self.config.sources]
-        columns = [self.config.sources.index(name) for name in known]
-        shares = np.zeros((*slate.items.shape, len(self.config.sources)), np.float32)
-        shares[:, :, columns] = 1 / len(known)
+    def _add_moves(self, parts: Floats, slate: Slate, asked: Longs) -> None:
+        """Add what the trees move the asked places by to ``parts[B, K, S]``, in place, not the others."""
+        base = self._base_scores(slate)
         places, there = best_places(slate, base, self.config.top)
+        wanted = np.zeros(slate.items.shape, dtype=bool)
+        np.put_along_axis(wanted, asked, values=True, axis=1)
+        there &= np.take_along_axis(wanted, places, axis=1)
         X = features(slate, self.layout, self.config.sources, base, places)[there]
-        if len(X):
-            parts = np.abs(np.sum([trees.contributions(X) for trees in self.trees], axis=0))
-            by_source = parts[:, : len(VIEWS) * len(self.layout)].reshape(len(X), -1, len(VIEWS)).sum(axis=2)
-            weight = by_source[:, [self.layout.index(name) for name in known]] + 1e-9
-            rows, at = np.nonzero(there)
-            cells = (rows[:, None], places[rows, at][:, None], np.array(columns)[None])
-            shares[cells] = weight / weight.sum(axis=1, keepdims=True)
-        return shares
+        if not len(X):
+            return
+        rows, at = np.nonzero(there)
+        cells = rows, places[rows, at]
+        moved = (self._scores(slate, base) - base)[cells]
+        added = np.sum([trees.contributions(X) for trees in self.trees], axis=0)
+        values = by_source(added, self.layout, self.config.sources, parts[cells])
+        parts[cells] += moved[:, None] * shares(values, moved)
 
 
 def _base(config: StackConfig) -> Fuser:
     values = {"sources": config.sources, **config.base}
     kind = catalog.find("fusers", str(values.pop("kind", "weighted")), "base")
     return kind(parse(kind.Config, values, "base"))
-
-
-def _bytes(text: str) -> NDArray[np.uint8]:
-    return np.frombuffer(text.encode("ascii"), np.uint8)
 
 
 def _ascii(text: NDArray[Any]) -> str:
@@ -317,8 +321,8 @@ def gains_by_source(stack: Stack) -> dict[str, float]:
         return {}
     gains = np.sum([trees.gains() for trees in stack.trees], axis=0)
     names: Sequence[str] = stack.layout
-    by_source = gains[: len(VIEWS) * len(names)].reshape(len(names), len(VIEWS)).sum(axis=1)
-    every = dict(zip(names, by_source.tolist(), strict=True)) | {
+    own = gains[: len(VIEWS) * len(names)].reshape(len(names), len(VIEWS)).sum(axis=1)
+    every = dict(zip(names, own.tolist(), strict=True)) | {
         name: float(gain) for name, gain in zip(OWN, gains[len(VIEWS) * len(names) :], strict=True)
     }
     total = sum(every.values()) or 1.0
