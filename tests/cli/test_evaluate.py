@@ -3,20 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from accord.cli.app import main
 from accord.core.dataset import Dataset
+from commands import call
 
 
 @pytest.fixture
 def data(shop_data: Dataset, tmp_path: Path) -> Path:
     shop_data.save(tmp_path / "data")
     return tmp_path / "data"
-
-
-def call(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 0
 
 
 def test_the_table_the_report_and_the_progress(
@@ -51,8 +45,6 @@ def test_a_bad_split_stops_before_anything_is_written(
     data: Path, small_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["evaluate", str(data), "--config", str(small_config), "--out", str(tmp_path / "out")]
-    with pytest.raises(SystemExit) as ended:
-        main([*command, "--cold-items", "2"])
-    assert ended.value.code == 2
+    call([*command, "--cold-items", "2"], 2)
     assert "shares must be above 0" in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out").exists()

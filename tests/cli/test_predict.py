@@ -7,13 +7,7 @@ import pytest
 
 import rated
 import shop
-from accord.cli.app import main
-
-
-def call(arguments: list[str], code: int = 0) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == code
+from commands import call
 
 
 def test_train_then_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

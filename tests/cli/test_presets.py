@@ -3,16 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from accord.cli.app import main
 from accord.cli.options import chosen_spec
 from accord.core.errors import InputError
 from accord.pipeline.spec import preset, preset_names, preset_text, read_spec
+from commands import call
 
 
 def told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 0
+    call(arguments)
     captured = capsys.readouterr()
     assert captured.err == ""
     return captured.out

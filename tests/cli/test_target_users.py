@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from accord.cli import main
 from accord.core.dataset import Dataset
 from accord.testing.planted import Planted, friends
+from commands import call
 
 CONFIG = """
 name = "small people"
@@ -55,9 +55,7 @@ def links(world: Planted) -> set[tuple[str, str]]:
 
 
 def run(*arguments: object, code: int = 0) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert ended.value.code == code
+    call(arguments, code)
 
 
 @pytest.fixture(scope="module")

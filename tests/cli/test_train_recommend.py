@@ -6,16 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import shop
-from accord.cli.app import main
 from accord.encode import pretrained
 from accord.pipeline.artefact import load
 from accord.pipeline.pipeline import Pipeline
-
-
-def call(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 0
+from commands import call
 
 
 def test_train_then_recommend(
