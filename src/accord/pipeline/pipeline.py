@@ -20,6 +20,7 @@ from accord.core.slate import EMPTY, Slate
 from accord.core.topk import top_k
 from accord.fuse.base import EVENTS, Fuser, Panel
 from accord.fuse.heads import Head, Marks
+from accord.pipeline.compiled import CompiledCatalogue
 from accord.pipeline.sources import Guard, Sources, best_of, gather, score_all
 from accord.pipeline.spec import PipelineSpec
 
@@ -50,6 +51,11 @@ class Pipeline:
     def events(self) -> Longs:
         """``int64[n_items]``: training events of each item."""
         return self.data.item_counts
+
+    @cached_property
+    def catalogue(self) -> CompiledCatalogue:
+        """The items as rules read them; compiled field by field when first asked for."""
+        return CompiledCatalogue(self.data.items, self.data.item_numbers)
 
     def recommend(self, queries: Queries, n: int) -> Slate:
         """The best ``n`` items of each query, best first.

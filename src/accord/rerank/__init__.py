@@ -1,0 +1,1 @@
+"""What happens to a ranked list before it is shown: caps, pinned places, boosts."""
