@@ -29,17 +29,23 @@ DEEPER = 4
 
 
 def recommend_under(
-    pipeline: Pipeline, queries: Queries, placement: Placement, n: int | None = None, also: Terms | None = None
+    pipeline: Pipeline,
+    queries: Queries,
+    placement: Placement,
+    n: int | None = None,
+    also: Terms | None = None,
+    lift: Floats | None = None,
 ) -> Slate:
     """The best ``n`` items (None: as the placement says) of each query under a placement's terms and a request's own.
 
-    Both rules hold, caps are the stricter of both, boosts add up, and the placement's pins come first. Columns: those
+    Both rules hold, caps are the stricter of both, boosts add up, and the placement's pins come first. ``lift``:
+    ``float32[n_items]``, added to the boosts in their unit, such as how well each item fits some words. Columns: those
     of ``Pipeline.recommend``, ``boost`` where anything is boosted, ``pin`` where anything is pinned. A list comes out
     short only where no further item may be shown. Memory is bounded as in ``Pipeline.recommend``.
     """
     if not len(queries):
         return pipeline.recommend(queries, n or placement.n)
-    plan = _Plan(pipeline, (placement, *([also] if also is not None else [])), n or placement.n)
+    plan = _Plan(pipeline, (placement, *([also] if also is not None else [])), n or placement.n, lift)
     size = max(1, CELLS // 4 // max(1, pipeline.data.n_items))  # what ages and regions close is listed cell by cell
     starts = range(0, len(queries), size)
     return Slate.stacked([plan.answer(queries.take(np.arange(at, min(at + size, len(queries))))) for at in starts])
@@ -71,8 +77,8 @@ def skipped(slate: Slate, row: int, pins: Sequence[PinnedItem]) -> list[PinnedIt
 class _Plan:
     """Terms made ready for one pipeline."""
 
-    def __init__(self, pipeline: Pipeline, terms: tuple[Terms, ...], n: int) -> None:
-        self.pipeline, self.terms, self.n = pipeline, terms, n
+    def __init__(self, pipeline: Pipeline, terms: tuple[Terms, ...], n: int, lift: Floats | None = None) -> None:
+        self.pipeline, self.terms, self.n, self.lift = pipeline, terms, n, lift
         self.catalogue = pipeline.catalogue
         self.caps = self._caps()
         self.pins = all_pins(*terms)
@@ -132,9 +138,9 @@ class _Plan:
                 if liked.values
             ]
         disliked = self.catalogue.among([name for one in self.terms for name in one.less_like.items])
-        if not parts and not len(disliked):
+        if not parts and not len(disliked) and self.lift is None:
             return None
-        amounts = np.zeros(self.catalogue.n_items, np.float32)
+        amounts = np.zeros(self.catalogue.n_items, np.float32) if self.lift is None else self.lift.copy()
         for mask, by in parts:
             amounts[mask] += by
         amounts -= LESS * _likeness(self.pipeline, disliked)

@@ -23,19 +23,22 @@ from accord.data.store.seeding import derived
 
 _FIRST = (c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME, c.EVENT, c.VALUE, c.TEXT)
 _READ = (c.USER, c.ITEM, c.EVENT, c.TIME, c.VALUE, c.WEIGHT, "context")
+_NO_EVENTS = pa.table(
+    {name: pa.array([], pa.float64() if name in (c.TIME, c.VALUE, c.WEIGHT) else pa.string()) for name in _READ}
+)
 
 
-def as_dataset(store: Store, base: Dataset | None = None) -> Dataset:
+def as_dataset(store: Store, base: Dataset | None = None, *, needs_events: bool = True) -> Dataset:
     """The store's items, users and events as a dataset in the order of time.
 
     Deleted items and the events on them are left out; items and users that only events name are there. With a
     ``base``, the columns are its columns, in its types (what does not fit is null), and its links are taken over
     without the people who were erased. Without one, types are found as an import finds them, for at most
     ``MAX_FIELDS`` fields and ``MAX_CONTEXT`` circumstances, the most frequent ones.
-    Holds all events in memory, some 150 bytes each. Raises ``DataError`` where there is no event.
+    Holds all events in memory, some 150 bytes each. Raises ``DataError`` where there is no event and one is needed.
     """
     stored, deleted = _items(store)
-    log = numbered(_events(store, deleted, base))
+    log = numbered(_events(store, deleted, base, needed=needs_events))
     items = _facts(stored, c.ITEM, base.items if base else None)
     users = _facts(_stored(store, "users"), c.USER, base.users if base else None)
     items = extended(items, c.ITEM, present(log.items, log.events[c.ITEM_NUMBER]))
@@ -61,16 +64,17 @@ def _stored(store: Store, table: Any) -> list[tuple[str, Fields]]:
     return [(row[c.USER], fields_of(row["fields"])) for batch in store.scan(table) for row in batch.to_pylist()]
 
 
-def _events(store: Store, deleted: set[str], base: Dataset | None) -> pl.DataFrame:
+def _events(store: Store, deleted: set[str], base: Dataset | None, *, needed: bool) -> pl.DataFrame:
     """Ids, time, kind, value, weight and circumstances of all events on items that are there, oldest first."""
     gone = pa.array(sorted(deleted), pa.string())
     batches = []
     for batch in store.scan("events"):
         table = pa.Table.from_batches([batch]).select(list(_READ))
         batches.append(table.filter(pc.invert(pc.is_in(table[c.ITEM], gone))))
-    if not sum(table.num_rows for table in batches):
+    if not sum(table.num_rows for table in batches) and needed:
         raise DataError("no event to learn from", place="--store", remedy="Send events first.")
-    frame = pl.DataFrame(pl.from_arrow(pa.concat_tables(batches))).sort(c.TIME, maintain_order=True)
+    table = pa.concat_tables(batches) if batches else _NO_EVENTS
+    frame = pl.DataFrame(pl.from_arrow(table)).sort(c.TIME, maintain_order=True)
     frame = frame.with_columns(
         pl.col(c.WEIGHT).cast(pl.Float32), pl.when(pl.col(c.EVENT) != "").then(pl.col(c.EVENT)).alias(c.EVENT)
     )
