@@ -116,10 +116,10 @@ class Ledger(Config):
             )
         return self._moved("rollback", self.line[:-1])
 
-    def pruned(self, keep: int) -> Ledger:
-        """Without all but the live version, the one live before it, and the newest ``keep``."""
+    def pruned(self, keep: int, spared: int = 2) -> Ledger:
+        """Without all but the newest ``keep`` and the last ``spared`` (at least 1) that were live."""
         newest = self.versions[len(self.versions) - min(keep, len(self.versions)) :]
-        kept = {version.version for version in newest} | set(self.line[-2:])
+        kept = {version.version for version in newest} | set(self.line[-spared:])
         ledger = self
         for gone in self.versions:
             if gone.version not in kept:

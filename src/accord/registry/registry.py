@@ -139,15 +139,18 @@ class Registry:
         """
         return self._change(self._rolled_back).line[-1]
 
-    def prune(self, keep: int = KEEP) -> list[str]:
-        """Remove all versions but the live one, the one live before it, and the newest ``keep``; returns those gone."""
+    def prune(self, keep: int = KEEP, *, previous: bool = True) -> list[str]:
+        """Remove all versions but the live one, the one live before it, and the newest ``keep``; returns those gone.
+
+        Without ``previous`` the one live before it is not spared, and there may be nothing to roll back to.
+        """
         if keep < 0:
             raise InputError("not a number of versions", place="keep", value=keep)
         if not self.path.exists():
             return []
         with locked(self.folder / "publish.lock"):
             before = self._ledger()
-            after = self._change(lambda ledger: ledger.pruned(keep))
+            after = self._change(lambda ledger: ledger.pruned(keep, 2 if previous else 1))
             self._sweep()
         kept = {version.version for version in after.versions}
         return [version.version for version in before.versions if version.version not in kept]

@@ -37,12 +37,12 @@ def train_dataset(
     if target.target == "users" and split not in (None, "random"):
         raise InputError("links are split at random only", place="--split", value=split, remedy="Leave it out.")
     data = target.of(Dataset.load(folder))
-    learned = learn(spec, _split(data, split, run), run)
-    save(learned.pipeline, out, {"target": target.target, **_facts(learned, data, folder, run)})
+    learned = learn(spec, production_split(data, split, run), run)
+    save(learned.pipeline, out, {"target": target.target, **card_facts(learned, data, folder, run)})
     return learned
 
 
-def _split(data: Dataset, kind: SplitKind | None, run: Run) -> Split:
+def production_split(data: Dataset, kind: SplitKind | None, run: Run) -> Split:
     """Validation alone is held back: the newest tenth in time, or each user's last event, or a random tenth."""
     if kind == "temporal":
         if data.order != "time":
@@ -53,7 +53,7 @@ def _split(data: Dataset, kind: SplitKind | None, run: Run) -> Split:
     return splits.validation_only(data, run.rng("validation"), at_random=kind == "random")
 
 
-def _facts(learned: Learned, data: Dataset, folder: Path, run: Run) -> dict[str, Any]:
+def card_facts(learned: Learned, data: Dataset, folder: Path, run: Run) -> dict[str, Any]:
     """What the card says beside the file hashes."""
     return {
         "dataset": described(data, folder),
