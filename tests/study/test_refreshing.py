@@ -18,7 +18,7 @@ from accord.data.holdout import hold_out
 from accord.data.store import Event, SqliteStore, Store, seed
 from accord.evaluate.judged import Judged
 from accord.evaluate.metrics import ndcg
-from accord.pipeline.artefact import save
+from accord.pipeline.artefact import load, save
 from accord.pipeline.learning import learn
 from accord.pipeline.spec import spec_of
 from accord.registry import Registry
@@ -326,7 +326,7 @@ def test_little_is_held_back_of_much_and_much_of_little(shop_data: Dataset) -> N
     ("difference", "error", "accepted"), [(0.0, 0.0, True), (-0.01, 0.01, True), (-0.011, 0.01, False)]
 )
 def test_the_rule(difference: float, error: float, accepted: bool) -> None:
-    verdict = Verdict(50, "ndcg@10", 0.2, 0.2 - difference, difference, error, -1.0, 1.0)
+    verdict = Verdict(50, "all", "ndcg@10", 0.2, 0.2 - difference, difference, error, -1.0, 1.0)
     assert verdict.accepted is accepted
     assert verdict.facts["accepted"] is accepted
 
@@ -341,6 +341,27 @@ def test_a_pipeline_against_itself_under_other_numbers_is_a_draw(run: Path, fed:
     slate = lists(live, data, cut.holdout)
     seen = [set(row.tolist()) for row in cut.holdout.queries.history.ragged]
     assert all(not seen[row] & set(slate.items[row].tolist()) for row in range(len(slate)))
+
+
+@pytest.mark.parametrize(("unknown", "items"), [(2, "known to both"), (70, "all")])
+def test_items_that_the_live_version_has_never_met_are_no_misses(
+    shop_data: Dataset, run: Path, tmp_path: Path, unknown: int, items: str
+) -> None:
+    """The live version is the candidate itself over a smaller catalogue."""
+    candidate = load(train(older(shop_data, 0.9), tmp_path / "whole"))
+    cut = hold_back(shop_data, np.arange(shop_data.n_events) >= 0.7 * shop_data.n_events)
+    assert cut is not None
+    gone = np.argsort(-shop_data.item_counts)[:unknown]
+    small = shop_data.with_events(~np.isin(shop_data.event_items, gone))
+    renamed = small.items.set_column(
+        0, "item_id", [[f"old{i}" if i in gone else name for i, name in enumerate(shop_data.item_ids)]]
+    )
+    live = load(train(older(replace(small, items=renamed), 0.9), tmp_path / "part"))
+    verdict = judge(candidate, live, shop_data, cut.holdout, shop.run())
+    assert verdict.items == items
+    asked = cut.holdout.truth.keep(~np.isin(cut.holdout.truth.values, gone))
+    assert verdict.queries == (len(cut.holdout) if items == "all" else int((asked.lengths > 0).sum()))
+    assert (verdict.difference > 0.05) == (items == "all")
 
 
 def test_nothing_live_and_people_are_refused(tmp_path: Path, run: Path, fed: Store, pipeline: object) -> None:

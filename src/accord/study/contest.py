@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from accord.core.arrays import Ints
+from accord.core.arrays import Bools, Ints
 from accord.core.columns import SCORE
 from accord.core.dataset import Dataset
 from accord.core.run import Run
@@ -17,6 +17,7 @@ from accord.evaluate.judged import Judged
 from accord.evaluate.metrics import ndcg
 from accord.evaluate.significance import mean_and_error, paired_bootstrap
 from accord.pipeline.pipeline import Pipeline
+from accord.study.holding_back import FEWEST
 
 K = 10
 METRIC = f"ndcg@{K}"
@@ -29,6 +30,8 @@ class Verdict:
     """Both figures and what lies between them."""
 
     queries: int
+    items: str
+    """Which items were ranked and asked for: ``known to both``, or ``all`` where too little is known to both."""
     metric: str
     candidate: float
     live: float
@@ -60,18 +63,30 @@ class Verdict:
 
 
 def judge(candidate: Pipeline, live: Pipeline, data: Dataset, holdout: Holdout, run: Run) -> Verdict:
-    """Rank all items for the same questions with both. ``holdout`` has the item numbers of ``data``.
+    """Rank all items that both know for the same questions. ``holdout`` has the item numbers of ``data``.
 
-    An item that a pipeline does not know is one that it cannot show; an item that is gone from ``data`` is shown by
-    neither. Memory is bounded as in ``Pipeline.recommend``, plus 10,000 lists of ten.
+    Items that the live version has never met would be its misses, and hide what a candidate does worse elsewhere; where
+    fewer than ``FEWEST`` questions are about other items, all items are ranked all the same. An item that is gone from
+    ``data`` is shown by neither. Memory is bounded as in ``Pipeline.recommend``, plus 10,000 lists of ten.
     """
+    known = (_numbers(data, live.data) != EMPTY) & (_numbers(data, candidate.data) != EMPTY)
+    common = _about(holdout, known)
+    items = "known to both" if len(common) >= FEWEST else "all"
+    holdout = common if len(common) >= FEWEST else holdout
     if len(holdout) > MOST:
         holdout = holdout.take(np.sort(run.rng("refresh queries").permutation(len(holdout))[:MOST]))
     values = [ndcg.of(Judged.of(lists(one, data, holdout), holdout.truth), K) for one in (candidate, live)]
     difference, error = mean_and_error(values[0] - values[1])
     interval = paired_bootstrap((values[0] - values[1])[:, None], seed=run.seed)[0]
     means = [float(value.mean()) for value in values]
-    return Verdict(len(holdout), METRIC, means[0], means[1], difference, error, interval.low, interval.high)
+    return Verdict(len(holdout), items, METRIC, means[0], means[1], difference, error, interval.low, interval.high)
+
+
+def _about(holdout: Holdout, items: Bools) -> Holdout:
+    """The questions that some of the items answer, with only these to choose from."""
+    truth = holdout.truth.keep(items[holdout.truth.values])
+    asked = Holdout(replace(holdout.queries, open=items), truth)
+    return asked.take(np.flatnonzero(truth.lengths))
 
 
 def lists(pipeline: Pipeline, data: Dataset, holdout: Holdout) -> Slate:
@@ -80,7 +95,10 @@ def lists(pipeline: Pipeline, data: Dataset, holdout: Holdout) -> Slate:
     ours = _numbers(pipeline.data, data)
     queries = holdout.queries
     history = replace(queries.history, items=theirs[queries.history.items])
-    asked = replace(queries, history=history.keep(history.items != EMPTY), open=ours != EMPTY)
+    shown = ours != EMPTY
+    if queries.open is not None:
+        shown &= queries.open[ours]
+    asked = replace(queries, history=history.keep(history.items != EMPTY), open=shown)
     slate = pipeline.recommend(asked, K)
     return Slate(np.where(slate.filled, ours[slate.items], EMPTY), {SCORE: slate.column(SCORE)})
 
