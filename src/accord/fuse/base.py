@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -182,6 +182,10 @@ def standardised(slate: Slate, sources: tuple[str, ...]) -> Floats:
 def ranged(slate: Slate, sources: tuple[str, ...]) -> Floats:
     """``float32[B, K, S]``: ``(score - low) / (high - low)`` over the eligible items of each query; no opinion is 0."""
     return _scaled(slate, sources, "low", lambda name: slate.facts[f"{name}.high"] - slate.facts[f"{name}.low"])
+
+
+SCALES: Mapping[str, Callable[[Slate, tuple[str, ...]], Floats]] = {"z": standardised, "minmax": ranged}
+"""What a setting ``normalise`` names."""
 
 
 def _scaled(slate: Slate, sources: tuple[str, ...], origin: str, width: Callable[[str], Doubles]) -> Floats:

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from accord.core.arrays import Doubles, Floats
 from accord.core.run import Run
-from accord.fuse.base import Panel, ranged, standardised
+from accord.fuse.base import SCALES, Panel
 
 Loss: TypeAlias = Callable[[Doubles], tuple[float, Doubles]]
 """A loss and its gradient."""
@@ -47,7 +47,7 @@ def halved(panel: Panel, run: Run) -> tuple[Panel, Panel]:
 
 def evidence(panel: Panel, sources: tuple[str, ...], normalise: Literal["z", "minmax"]) -> Floats:
     """``float32[B, K, S]``: the sources' normalised scores of a panel's places; each source is kept in the panel."""
-    scale = standardised if normalise == "z" else ranged
+    scale = SCALES[normalise]
     out = np.empty((*panel.slate.items.shape, len(sources)), np.float32)
     for place, name in enumerate(sources):
         key = ("evidence", name, normalise)

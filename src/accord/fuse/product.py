@@ -12,7 +12,7 @@ from scipy.special import expit, log_expit
 from accord.core.arrays import Bools, Doubles, Floats
 from accord.core.run import Run
 from accord.core.slate import Slate
-from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ranged, standardised
+from accord.fuse.base import SCALES, Fuser, FuserConfig, Panel, is_cold
 from accord.fuse.cold import best_shift
 from accord.fuse.likelihood import drawn, evidence, hits, minimised
 
@@ -107,8 +107,8 @@ class Product(Fuser):
 
         So are the bias and the shift of cold items, between all sources.
         """
-        scale = standardised if self.config.normalise == "z" else ranged
-        return self._parts(scale(slate, self.config.sources), is_cold(slate))
+        scores = SCALES[self.config.normalise](slate, self.config.sources)
+        return self._parts(scores, is_cold(slate))
 
     def value(self, panel: Panel) -> float:
         """Mean NDCG@10 of the fused lists over all queries of the panel."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from accord.core.arrays import Bools, Floats, Longs
 from accord.core.run import Run
 from accord.core.slate import Slate
-from accord.fuse.base import Fuser, FuserConfig, Panel, is_cold, ranged, standardised
+from accord.fuse.base import SCALES, Fuser, FuserConfig, Panel, is_cold
 from accord.fuse.calibration import Calibration, calibration
 from accord.fuse.cold import best_shift
 from accord.fuse.likelihood import TINY, drawn, evidence, fit_logit, halved, log_softmax, pool_weights
@@ -186,8 +186,7 @@ class Softmax(Fuser):
         self.held_back = np.array([found.log_loss, found.even_log_loss, found.error], np.float32)
 
     def _normalised(self, slate: Slate) -> Floats:
-        scale = standardised if self.config.normalise == "z" else ranged
-        return scale(slate, self.config.sources)
+        return SCALES[self.config.normalise](slate, self.config.sources)
 
     def _panel_odds(self, panel: Panel) -> Floats:
         scores = evidence(panel, self.config.sources, self.config.normalise)

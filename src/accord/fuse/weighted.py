@@ -12,7 +12,7 @@ from accord.core.arrays import Floats, Longs
 from accord.core.part import State
 from accord.core.run import Run
 from accord.core.slate import Slate
-from accord.fuse.base import EVENTS, Fuser, FuserConfig, Panel, ranged, standardised
+from accord.fuse.base import EVENTS, SCALES, Fuser, FuserConfig, Panel
 from accord.fuse.cold import Balance, best_line
 
 FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
@@ -118,12 +118,10 @@ class Weighted(Fuser):
         return self._search(panel).value(self.weights[0])
 
     def _search(self, panel: Panel) -> _Search:
-        scale = standardised if self.config.normalise == "z" else ranged
-        return _Search(panel, self.config.sources, scale, self.config.k)
+        return _Search(panel, self.config.sources, SCALES[self.config.normalise], self.config.k)
 
     def _normalised(self, slate: Slate) -> Floats:
-        scale = standardised if self.config.normalise == "z" else ranged
-        return scale(slate, self.config.sources)
+        return SCALES[self.config.normalise](slate, self.config.sources)
 
     @property
     def _equal(self) -> Floats:
