@@ -97,10 +97,7 @@ def run_import(
     }
     imported = import_data(parse(ImportSettings, values, "accord import"), make_run(0, quiet=quiet or as_json))
     _write(imported, out)
-    if as_json:
-        print_json({"out": str(out), **imported.report})
-    else:
-        _summary(imported, out)
+    _tell(imported, out, as_json=as_json)
 
 
 def _sources(source: str | None, files: list[str] | None, events: list[str] | None) -> list[str]:
@@ -136,6 +133,13 @@ def _write(imported: Imported, out: Path) -> None:
         raise InputError(
             f"cannot be written ({error.strerror})", place=str(out), remedy="Give another --out."
         ) from None
+
+
+def _tell(imported: Imported, out: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"out": str(out), **imported.report})
+    else:
+        _summary(imported, out)
 
 
 def _summary(imported: Imported, out: Path) -> None:

@@ -65,14 +65,15 @@ def _plain(column: pa.ChunkedArray[Any]) -> Any:
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
         kind = column.type
-    if _is_text(kind):
+    if is_text(kind):
         column = column.cast(pa.large_string())  # so that more than 2 GiB fit one array
     elif pa.types.is_timestamp(kind) and kind.unit == "s":
         column = column.cast(pa.timestamp("ms", kind.tz))
     return column.combine_chunks()
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether it is one of Arrow's kinds of text."""
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
@@ -83,7 +84,7 @@ def _add(digest: _Digest, array: Any) -> None:
     kind, some = array.type, array.drop_null()
     if pa.types.is_null(kind):
         return
-    if _is_text(kind):
+    if is_text(kind):
         _add_strings(digest, some.cast(pa.large_string()))
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         digest.update(b"list" + np.asarray(pc.list_value_length(some), np.int64).tobytes())

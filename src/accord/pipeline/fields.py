@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from accord.core import columns as c
 from accord.core.arrays import Bools, Doubles, Longs, Ragged, offsets_of
 from accord.core.errors import InputError
+from accord.core.tables import is_text
 
 Kind: TypeAlias = Literal["text", "list", "yes or no", "number", "time"]
 """What a field holds."""
@@ -150,11 +151,7 @@ def _kind(name: str, kind: pa.DataType) -> Kind | None:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         nested = pa.types.is_nested(kind.value_type)
         return None if nested else "list"
-    return "text" if _is_text(kind) else None
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return "text" if is_text(kind) else None
 
 
 def _read_numbers(column: pa.ChunkedArray[Any]) -> Doubles:

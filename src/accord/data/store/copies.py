@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from accord.core.errors import InputError
+from accord.core.state import flush
 from accord.data.store import rows
 from accord.data.store.connections import PATIENCE, connect, failures_of, pseudonym
 from accord.data.store.migrations import migrate, version
@@ -28,9 +29,9 @@ def write_copy(connection: sqlite3.Connection, path: Path) -> None:
             copy.execute("PRAGMA journal_mode = DELETE").fetchall()  # one file, without a log beside it
         finally:
             copy.close()
-        _flush(part)
+        flush(part)
         part.replace(path)
-        _flush(path.parent)
+        flush(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -109,11 +110,3 @@ def _erase_again(connection: sqlite3.Connection, tombstones: dict[str, float], p
         rows.erase(connection, found.get(name), name, at)
     connection.execute("COMMIT")
     return len(missing.keys() & found)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
