@@ -21,6 +21,8 @@ _PRAGMAS = (
     "synchronous = FULL",  # a commit is on the disk; WAL alone would lose the newest in a power cut
     "secure_delete = ON",  # what is deleted is overwritten
     "trusted_schema = OFF",
+    "cache_size = -32000",  # KiB at most: the index of the users is written all over
+    "wal_autocheckpoint = 4000",  # pages of 4 KiB
     "temp_store = MEMORY",  # no id ever lies in a temporary file
 )
 _LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
@@ -34,7 +36,9 @@ def connect(path: Path, patience: float) -> sqlite3.Connection:
 
     ``patience``: seconds that SQLite itself waits for a lock.
     """
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=patience, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")

@@ -6,13 +6,20 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any, TypeAlias
 
 from accord.data.store.events import Appended, Change, Event, Impression
 from accord.data.store.limits import fields_of
 
 Row: TypeAlias = tuple[Any, ...]
+TOGETHER = 100
+"""Events of one statement. Python lets other threads run before each row of ``executemany``, and waits for its turn
+anew each time."""
 _ADD = {
+    "events": """INSERT OR IGNORE INTO events
+        (event_id, user_id, item_id, event, timestamp, value, weight, impression_id, context) VALUES """,
     "items": "INSERT OR IGNORE INTO items (item_id, fields, updated, change) VALUES (?, ?, ?, 0)",
     "users": "INSERT OR IGNORE INTO users (user_id, fields, updated) VALUES (?, ?, ?)",
 }
@@ -49,14 +56,16 @@ def event_row(event: Event, now: float) -> Row:
 def add_events(connection: sqlite3.Connection, rows: Sequence[Row]) -> Appended:
     """Insert rows of events that are not there yet."""
     before = connection.total_changes
-    connection.executemany(
-        """INSERT OR IGNORE INTO events
-        (event_id, user_id, item_id, event, timestamp, value, weight, impression_id, context)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        rows,
-    )
+    for start in range(0, len(rows), TOGETHER):
+        chunk = rows[start : start + TOGETHER]
+        connection.execute(_add_events(len(chunk)), list(chain.from_iterable(chunk)))
     accepted = connection.total_changes - before
     return Appended(accepted, len(rows) - accepted)
+
+
+@cache
+def _add_events(n: int) -> str:
+    return _ADD["events"] + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * n)
 
 
 def newest_events(connection: sqlite3.Connection, user: str, most: int) -> list[Event]:
