@@ -166,10 +166,15 @@ def test_score_keeps_the_asked_order_and_leaves_empty_places_empty(fused: Pipeli
     assert np.isnan(again.column("score")[:, 6]).all()
 
 
-def test_parts_add_up_to_the_score(fused: Pipeline) -> None:
+def test_asked_items_are_found_among_all_offers(fused: Pipeline) -> None:
     queries = fused.data.queries(np.arange(12))
-    slate, parts = fused.scored_parts(queries, fused.recommend(queries, 9).items)
-    np.testing.assert_allclose(parts.sum(axis=2), slate.column("score"), atol=1e-5)
+    items = fused.recommend(queries, 9).items
+    found = list(fused.among_offers(queries, items))
+    assert sum(len(one.queries) for one in found) == 12
+    for one in found:
+        np.testing.assert_array_equal(np.take_along_axis(one.everything.items, one.places, axis=1), one.asked.items)
+        parts = fused.fuser.contributions_at(one.everything, one.places)
+        np.testing.assert_allclose(parts.sum(axis=2), one.asked.column("score"), atol=1e-5)
 
 
 def test_similar_leaves_the_item_itself_out_and_stays_in_its_group(fused: Pipeline) -> None:

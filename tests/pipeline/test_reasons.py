@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ from accord.core.queries import Queries
 from accord.core.slate import Slate
 from accord.fuse.weighted import Weighted
 from accord.pipeline.pipeline import Pipeline
-from accord.pipeline.reasons import Reason, evidence, explain, list_values, sentence, titles_of
+from accord.pipeline.reasons import Reason, evidence, explain, list_values, sentence, titles_of, told
+from accord.rerank.boosts import BOOST
 
 KINDS = {"popular": "popularity", "knn": "behaviour", "content": "content"}
 
@@ -96,6 +98,55 @@ def test_a_sentence_never_calls_popular_what_nothing_speaks_for() -> None:
     assert sentence(Reason(0, -0.4, {"knn": -0.3, "popular": -0.1}, [], []), titles, KINDS) == "Nothing speaks for it."
     assert sentence(Reason(0, 0.0, {}, [], []), titles, KINDS) == "Nothing speaks for it."
     assert sentence(Reason(0, 0.2, {"popular": 0.2}, [], []), titles, KINDS) == "Popular with everybody."
+
+
+def test_more_than_a_block_of_queries_gets_what_each_gets_alone(fused: Pipeline) -> None:
+    queries = fused.data.queries(np.arange(20))
+    slate, reasons = reasons_of(fused, queries, 4)
+    alone = explain(fused, queries.take(np.array([18])), slate.rows(np.array([18])))[0]
+    assert [reason.item for reason in alone] == [reason.item for reason in reasons[18]]
+    for one, other in zip(alone, reasons[18], strict=True):
+        assert one.because == [(item, pytest.approx(share, abs=1e-4)) for item, share in other.because]
+        assert (one.words, one.shared) == (other.words, other.shared)
+
+
+def test_an_item_met_twice_is_named_once(pipeline: Pipeline) -> None:
+    _, reasons = reasons_of(pipeline, Queries.of([[4, 9, 4, 4]]), 8)
+    for reason in reasons[0]:
+        named = [item for item, _ in reason.because]
+        assert len(named) == len(set(named))
+
+
+def test_a_boost_is_a_part_of_the_score(pipeline: Pipeline) -> None:
+    queries = pipeline.data.queries(np.array([3]))
+    slate = pipeline.recommend(queries, 4)
+    boost = np.array([[0.0, 0.5, 0.0, -0.25]], np.float32)
+    reasons = explain(pipeline, queries, slate.with_column(BOOST, boost))[0]
+    assert [reason.sources.get(BOOST) for reason in reasons] == [None, 0.5, None, -0.25]
+    for reason, score, added in zip(reasons, slate.column("score")[0], boost[0], strict=True):
+        assert reason.score == pytest.approx(score + added, abs=1e-5)
+        assert sum(reason.sources.values()) == pytest.approx(reason.score, abs=1e-4)
+
+
+def test_as_json_everything_is_named(pipeline: Pipeline) -> None:
+    queries = pipeline.data.queries(np.array([3]))
+    slate = pipeline.recommend(queries, 4)
+    ids, titles = pipeline.data.item_ids, titles_of(pipeline.data.items)
+    entries = told(pipeline, queries, slate, lang="zh", without=True)[0]
+    json.dumps(entries, allow_nan=False)
+    for entry, reason in zip(entries, explain(pipeline, queries, slate)[0], strict=True):
+        assert list(entry) == ["sources", "because", "shared", "words", "without", "text"]
+        assert [one["item_id"] for one in entry["because"]] == [ids[item] for item, _ in reason.because]
+        assert [one["title"] for one in entry["because"]] == [titles[item] for item, _ in reason.because]
+        assert [one["item_id"] for one in entry["without"]] == [ids[item] for item, _ in reason.because]
+        assert entry["sources"] == pytest.approx(reason.sources, abs=1e-6)
+        assert entry["text"].startswith("因为")
+
+
+def test_nothing_asked_is_nothing_told(pipeline: Pipeline) -> None:
+    queries = pipeline.data.queries(np.arange(2))
+    assert told(pipeline, queries, Slate(np.full((2, 3), -1, np.int32)), without=True) == [[], []]
+    assert told(pipeline, queries, Slate(np.empty((2, 0), np.int32))) == [[], []]
 
 
 def test_list_values_and_titles_bear_gaps() -> None:

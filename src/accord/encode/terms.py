@@ -62,11 +62,11 @@ class TermEncoder(Encoder):
         return smooth_idf(df, n)
 
     def _weigh(self, rows: Iterable[list[str]], sublinear: bool) -> csr_array:
-        index = {term: number for number, term in enumerate(self.vocabulary)}
-        return weighted(count(rows, index), self.idf, sublinear)
+        return weighted(count(rows, self._numbers), self.idf, sublinear)
 
     def _name(self, names: list[str]) -> None:
         self.vocabulary, self.dim = names, len(names)
+        self._numbers = {term: number for number, term in enumerate(names)}  # once: a single item must be quick
 
 
 def count(rows: Iterable[list[str]], index: dict[str, int], grow: bool = False) -> csr_array:

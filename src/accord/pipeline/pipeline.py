@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -127,7 +127,7 @@ class Pipeline:
 
     def score(self, queries: Queries, items: Ints) -> Slate:
         """Slates of exactly the given items (``int32[B, K]``), with all columns, in the given order."""
-        return self.scored_parts(queries, items)[0]
+        return Slate.stacked([gathered.asked for gathered in self.among_offers(queries, items)])
 
     def predict(self, queries: Queries, items: Ints, head: str, marks: Floats | None = None) -> Floats:
         """``float32[B, K]``: what a head says of given items (``int32[B, K]``), met before or not; NaN at ``EMPTY``.
@@ -158,22 +158,33 @@ class Pipeline:
     def _marks(self) -> dict[str, Marks]:
         return {name: Marks(self.data, head.marks(self.data)) for name, head in self.heads.items()}
 
-    def scored_parts(self, queries: Queries, items: Ints) -> tuple[Slate, Floats]:
-        """As ``score``, and ``float32[B, K, S]``: what each fused source adds to the score of each item.
+    def among_offers(self, queries: Queries, items: Ints) -> Iterator[Gathered]:
+        """The given items (``int32[B, K]``) scored among all that the sources offer, chunk by chunk.
 
-        The items are scored among all that the sources offer, as a list is, so that ranks mean the same.
+        So a list is scored too, and ranks mean the same.
         """
-        slates, parts, start = list[Slate](), list[Floats](), 0
-        depth = max(items.shape[1], self.spec.depth)
+        start, depth = 0, max(items.shape[1], self.spec.depth)
         for chunk in queries.chunks(self.data.n_items):
             asked = Slate(items[start : start + len(chunk)])
             scored, offers = self._offers(chunk, depth, depth)
             slate = gather(chunk, scored, {**offers, "asked": asked}, self.events)
             places = _places(asked.items, slate.items, self.data.n_items)
-            slates.append(_just(asked, self._answering(slate, self.fuser(chunk, slate)).take(places)))
-            parts.append(np.take_along_axis(self.fuser.contributions(slate), places[:, :, None], axis=1))
+            only = _just(asked, self._answering(slate, self.fuser(chunk, slate)).take(places))
+            yield Gathered(chunk, slate, places, only)
             start += len(chunk)
-        return Slate.stacked(slates), np.concatenate(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Some asked items among all that the sources offer to the same queries."""
+
+    queries: Queries
+    everything: Slate
+    """What a fuser reads: the union of all offers and the asked items, with the columns of all sources."""
+    places: Longs
+    """``int64[B, K]``: where the asked items lie in ``everything``; 0 for empty places."""
+    asked: Slate
+    """The asked items, in their order, with all columns and the score."""
 
 
 def panel(sources: Sources, queries: Queries, truth: Ragged, events: Longs, depth: int) -> Panel:

@@ -1,91 +1,164 @@
-"""Why an item stands in a list: what each source adds, which events speak for it, what it shares with them."""
+"""Why an item stands in a list: what each source adds, which events and words speak for it, what would be without."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from accord.core import columns as c
-from accord.core.arrays import Floats
+from accord.core.arrays import Floats, Ints
 from accord.core.queries import Queries
-from accord.core.roles import Explains
-from accord.core.slate import EMPTY, Slate
-from accord.pipeline.pipeline import Pipeline
+from accord.core.slate import Slate
+from accord.pipeline.counterfactual import DEPTH, Without, without_events
+from accord.pipeline.credit import Cell, Told, credits_of, strongest
+from accord.pipeline.pipeline import Gathered, Pipeline
+from accord.pipeline.shapley import Attribution, attributed
+from accord.pipeline.vocabulary import common_words, spelling
+from accord.pipeline.words import Reason, plain, sentence, titles_of
+from accord.rerank.boosts import BOOST
 
-LITTLE = 0.01
-"""A source that adds a smaller share of what speaks for an item is not named."""
+__all__ = [
+    "Labels",
+    "Reason",
+    "Without",
+    "as_dict",
+    "counterfactuals",
+    "evidence",
+    "explain",
+    "sentence",
+    "titles_of",
+    "told",
+]
 
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """The reason for one place of one list."""
-
-    item: int
-    score: float
-    sources: dict[str, float]
-    """What each source adds to the score; the parts add up to it (empty where popularity alone speaks)."""
-    because: list[tuple[int, float]]
-    """History items that speak for it, strongest first, with their share of all that speaks for it."""
-    shared: list[str]
-    """Values of list columns that the item shares with those history items, such as ``genres: Comedy``."""
+BLOCK = 16
+"""Queries that are explained at a time."""
 
 
 def explain(pipeline: Pipeline, queries: Queries, slate: Slate, most: int = 3) -> list[list[Reason]]:
     """Reasons for every filled place of the slates, given as numbers; ``sentence`` says them in words.
 
-    Meant for a few queries at a time: memory is B x K x H for histories of H events.
+    ``most``: the most history items and the most words of each. Sixteen queries are explained at a time: memory is
+    16 S x K x H numbers for S sources, K places and histories of H events, beside what ``recommend`` takes.
     """
-    scored, parts = pipeline.scored_parts(queries, slate.items)
-    credit = _credit(pipeline, queries, scored, parts)
-    values = list_values(pipeline.data.items)
+    out = list[list[Reason]]()
+    for start in range(0, len(slate), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(slate)))
+        out += _explained(pipeline, queries.take(rows), slate.rows(rows), most)
+    return out
+
+
+def counterfactuals(
+    pipeline: Pipeline, queries: Queries, slate: Slate, most: int = 3, depth: int = DEPTH
+) -> list[list[Reason]]:
+    """As ``explain``, each reason with its place and score ``without`` each of its ``most`` strongest history items.
+
+    It costs one ``recommend`` of at most 1 + K ``most`` queries for each query; see ``without_events``.
+    """
+    reasons = explain(pipeline, queries, slate, most)
+    asked = [[(reason.item, [event for event, _ in reason.because]) for reason in row] for row in reasons]
+    found = without_events(pipeline, queries, asked, depth)
     return [
-        [
-            _reason(pipeline, scored, parts, values, _strongest(queries, credit, row, place, most), row, place)
-            for place in np.flatnonzero(slate.items[row] != EMPTY).tolist()
-        ]
-        for row in range(len(slate))
+        [replace(reason, without=without) for reason, without in zip(*pair, strict=True)]
+        for pair in zip(reasons, found, strict=True)
     ]
 
 
-def _credit(pipeline: Pipeline, queries: Queries, slate: Slate, parts: Floats) -> Floats:
-    """``float32[B, K, H]``: what each history event adds to the fused score, in proportion within each source."""
-    names = pipeline.fuser.config.sources
-    credit = np.zeros((*slate.items.shape, int(queries.history.lengths.max(initial=0))), np.float32)
-    for place, name in enumerate(names):
-        source = pipeline.sources[name]
-        if isinstance(source, Explains):
-            own = np.maximum(source.parts(queries, slate.items), 0)
-            total = np.maximum(own.sum(axis=2, keepdims=True), 1e-12)
-            credit += np.maximum(parts[:, :, place : place + 1], 0) * own / total
-    return credit
+def told(
+    pipeline: Pipeline, queries: Queries, slate: Slate, most: int = 3, lang: str = "en", *, without: bool = False
+) -> list[list[dict[str, Any]]]:
+    """The reasons of every filled place as JSON can hold them, see ``as_dict``."""
+    reasons = (counterfactuals if without else explain)(pipeline, queries, slate, most)
+    labels = Labels.of(pipeline, reasons)
+    return [[as_dict(reason, labels, lang) for reason in row] for row in reasons]
 
 
-def _strongest(queries: Queries, credit: Floats, row: int, place: int, most: int) -> list[tuple[int, float]]:
-    """The history items with the largest credit, and their share of all credit."""
-    history = queries.history.take(np.array([row])).items
-    own = credit[row, place, : len(history)]
-    total = float(own.sum())
-    best = np.argsort(-own, kind="stable")[:most]
-    return [(int(history[event]), float(own[event]) / total) for event in best if own[event] > 0]
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What reasons call things: ids and titles by item number, and what each source looks at."""
+
+    ids: Mapping[int, str]
+    titles: Mapping[int, str]
+    kinds: Mapping[str, str]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, reasons: Iterable[Iterable[Reason]], also: Iterable[int] = ()) -> Labels:
+        """Labels of the items that the reasons name, and of some others."""
+        told = [reason for row in reasons for reason in row]
+        items = {reason.item for reason in told} | {event for reason in told for event, _ in reason.because}
+        numbers = sorted(items | set(also))
+        table = pipeline.data.items.take(pa.array(numbers, pa.int64()))
+        ids = dict(zip(numbers, map(str, table[c.ITEM].to_pylist()), strict=True))
+        return cls(ids, dict(zip(numbers, titles_of(table), strict=True)), evidence(pipeline))
 
 
-def _reason(
-    pipeline: Pipeline,
-    slate: Slate,
-    parts: Floats,
-    values: list[set[str]],
-    because: list[tuple[int, float]],
-    row: int,
-    place: int,
-) -> Reason:
-    item = int(slate.items[row, place])
-    silent = all(slate.facts[f"{name}.spread"][row] == 0 for name in pipeline.fuser.config.sources)
-    added = dict(zip(pipeline.fuser.config.sources, map(float, parts[row, place]), strict=True))
-    met: set[str] = set().union(*(values[other] for other, _ in because)) if because else set()
-    shared = sorted(values[item] & met)
-    return Reason(item, float(slate.column(c.SCORE)[row, place]), {} if silent else added, because, shared)
+def as_dict(reason: Reason, labels: Labels, lang: str = "en") -> dict[str, Any]:
+    """``{"sources", "because", "shared", "words", "without", "text"}``; texts are plain, for the reader to escape."""
+    return {
+        "sources": reason.sources,
+        "because": [
+            {"item_id": labels.ids[item], "title": plain(labels.titles[item]), "share": share}
+            for item, share in reason.because
+        ],
+        "shared": reason.shared,
+        "words": reason.words,
+        "without": [
+            {"item_id": labels.ids[one.event], "place": one.place, "score": one.score} for one in reason.without
+        ],
+        "text": sentence(reason, labels.titles, labels.kinds, lang),
+    }
+
+
+def _explained(pipeline: Pipeline, queries: Queries, slate: Slate, most: int) -> list[list[Reason]]:
+    if not slate.filled.any():
+        return [[] for _ in range(len(slate))]
+    boosts = np.nan_to_num(slate.columns.get(BOOST, np.zeros(slate.items.shape, np.float32)))
+    out = list[list[Reason]]()
+    for gathered in pipeline.among_offers(queries, slate.items):
+        rows = slice(len(out), len(out) + len(gathered.queries))
+        out += _of_chunk(pipeline, gathered, boosts[rows], most)
+    return out
+
+
+def _of_chunk(pipeline: Pipeline, gathered: Gathered, boosts: Floats, most: int) -> list[list[Reason]]:
+    parts = attributed(pipeline.fuser, gathered.queries, gathered.everything, gathered.places)
+    credit, items = credits_of(pipeline, gathered, parts), gathered.asked.items
+    because = strongest(gathered, credit.values(), most)
+    spelt = {
+        encoder: strongest(gathered, [credit[name] for name in names if name in credit], most)
+        for encoder, names in spelling(pipeline).items()
+    }
+    words = common_words(pipeline, items, spelt, most)
+    shared = _shared(pipeline.data.items, items, because)
+    out: list[list[Reason]] = [[] for _ in parts]
+    for (row, place), events in because.items():
+        boost = float(boosts[row, place])
+        sources = {} if _is_silent(pipeline, gathered, row) else _sources(parts[row], place, boost)
+        score = float(gathered.asked.column(c.SCORE)[row, place]) + boost
+        known = shared[row, place], words.get((row, place), [])
+        out[row].append(Reason(int(items[row, place]), score, sources, events, *known))
+    return out
+
+
+def _is_silent(pipeline: Pipeline, gathered: Gathered, row: int) -> bool:
+    """Whether no fused source has an opinion on a query, so that popularity answers."""
+    return all(gathered.asked.facts[f"{name}.spread"][row] == 0 for name in pipeline.fuser.config.sources)
+
+
+def _sources(parts: Attribution, place: int, boost: float) -> dict[str, float]:
+    named = dict(zip(parts.names, map(float, parts.values[place]), strict=True))
+    return {**named, BOOST: boost} if boost else named
+
+
+def _shared(table: pa.Table, items: Ints, because: Mapping[Cell, Told]) -> dict[Cell, list[str]]:
+    """Values of list columns that each item shares with what speaks for it."""
+    numbers = sorted({int(items[cell]) for cell in because} | {event for told in because.values() for event, _ in told})
+    values = dict(zip(numbers, list_values(table.take(pa.array(numbers, pa.int64()))), strict=True))
+    met = {cell: set[str]().union(*(values[event] for event, _ in told)) for cell, told in because.items()}
+    return {cell: sorted(values[int(items[cell])] & met[cell]) for cell in because}
 
 
 def list_values(items: pa.Table) -> list[set[str]]:
@@ -96,37 +169,6 @@ def list_values(items: pa.Table) -> list[set[str]]:
             for number, entries in enumerate(items[name].to_pylist()):
                 out[number] |= {f"{name}: {entry}" for entry in entries or [] if entry is not None}
     return out
-
-
-def sentence(reason: Reason, titles: list[str], kinds: dict[str, str]) -> str:
-    """A reason in words that say no more than the numbers. ``kinds``: what each source looks at."""
-    whole = sum(max(value, 0.0) for value in reason.sources.values())
-    adding = {name: value for name, value in reason.sources.items() if value > LITTLE * whole}
-    if not reason.because and all(kinds[name] == "popularity" for name in adding):
-        popular = adding or (not reason.sources and reason.score > 0)
-        return "Popular with everybody." if popular else "Nothing speaks for it."
-    total = sum(adding.values()) or 1.0
-    strong = sorted(adding, key=lambda name: -adding[name])[:2]
-    told = " and ".join(f"{kinds[name]} ({name} {adding[name] / total:.0%})" for name in strong)
-    because = " and ".join(f"“{titles[item]}”" for item, _ in reason.because[:2])
-    parts = [f"Because of {because}" if because else "Chosen", *([f"by {told}"] if told else [])]
-    return ", ".join(parts) + (f"; shares {_grouped(reason.shared)}." if reason.shared else ".")
-
-
-def _grouped(shared: list[str], most: int = 3) -> str:
-    """``genres: Comedy``, ``genres: War`` -> ``genres Comedy, War``."""
-    columns: dict[str, list[str]] = {}
-    for entry in shared[:most]:
-        name, _, value = entry.partition(": ")
-        columns.setdefault(name, []).append(value)
-    return "; ".join(f"{name} {', '.join(values)}" for name, values in columns.items())
-
-
-def titles_of(items: pa.Table) -> list[str]:
-    """The title of each item, or its id where it has none."""
-    ids = items[c.ITEM].to_pylist()
-    titles = items[c.TITLE].to_pylist() if c.TITLE in items.column_names else [None] * len(ids)
-    return [str(title) if title else str(name) for title, name in zip(titles, ids, strict=True)]
 
 
 def evidence(pipeline: Pipeline) -> dict[str, str]:

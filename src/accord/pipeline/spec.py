@@ -16,7 +16,7 @@ from accord.core.config import Config, parse
 from accord.core.errors import InputError
 
 Values = dict[str, Any]
-RESERVED = ("score", "events", "fallback", "fused", "boost", "pin")
+RESERVED = ("score", "events", "fallback", "fused", "boost", "pin", "base", "others")
 
 
 class Search(Config):

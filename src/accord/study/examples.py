@@ -11,7 +11,10 @@ from accord.core.queries import Queries
 from accord.core.slate import Slate
 from accord.data.holdout import Split
 from accord.pipeline.pipeline import Pipeline
-from accord.pipeline.reasons import evidence, explain, sentence, titles_of
+from accord.pipeline.reasons import Labels, Reason, as_dict, counterfactuals, explain
+
+NEWEST = 5
+"""Items of a history that are shown."""
 
 
 def examples(pipeline: Pipeline, split: Split, people: int = 3, n: int = 10) -> list[dict[str, Any]]:
@@ -22,32 +25,41 @@ def examples(pipeline: Pipeline, split: Split, people: int = 3, n: int = 10) -> 
     return told(pipeline, test.queries.take(np.unique(rows)), n)
 
 
-def told(pipeline: Pipeline, queries: Queries, n: int) -> list[dict[str, Any]]:
-    """``{"user", "history", "list": [{"item_id", "title", "score", "reason", "sources", ...}]}`` for each query."""
-    return told_of(pipeline, queries, pipeline.recommend(queries, n).items)
+def told(
+    pipeline: Pipeline, queries: Queries, n: int, *, lang: str = "en", without: bool = False
+) -> list[dict[str, Any]]:
+    """``{"user", "history", "list": [{"item_id", "title", "score", "reason", "sources", ...}]}`` for each query.
+
+    ``lang``: of the sentences, ``en`` or ``zh``; ``without``: whether to say where each item would stand without each
+    of the events that speak for it.
+    """
+    return told_of(pipeline, queries, pipeline.recommend(queries, n).items, lang=lang, without=without)
 
 
-def told_of(pipeline: Pipeline, queries: Queries, items: Ints) -> list[dict[str, Any]]:
+def told_of(
+    pipeline: Pipeline, queries: Queries, items: Ints, *, lang: str = "en", without: bool = False
+) -> list[dict[str, Any]]:
     """The same for given items (``int32[B, K]``), in the given order."""
-    slate = Slate(items)
-    titles, kinds = titles_of(pipeline.data.items), evidence(pipeline)
-    reasons = explain(pipeline, queries, slate)
+    reasons = (counterfactuals if without else explain)(pipeline, queries, Slate(items))
+    newest = [row[::-1][:NEWEST].tolist() for row in queries.history.ragged]
+    labels = Labels.of(pipeline, reasons, also={item for row in newest for item in row})
     return [
         {
             "user": str(queries.users[row]),
-            "history": [titles[item] for item in queries.history.ragged[row][::-1][:5]],
-            "list": [
-                {
-                    "item_id": str(pipeline.data.item_ids[reason.item]),
-                    "title": titles[reason.item],
-                    "score": reason.score,
-                    "reason": sentence(reason, titles, kinds),
-                    "sources": reason.sources,
-                    "because": [{"title": titles[item], "share": share} for item, share in reason.because],
-                    "shared": reason.shared,
-                }
-                for reason in reasons[row]
-            ],
+            "history": [labels.titles[item] for item in newest[row]],
+            "list": [_entry(reason, labels, lang) for reason in reasons[row]],
         }
         for row in range(len(queries))
     ]
+
+
+def _entry(reason: Reason, labels: Labels, lang: str) -> dict[str, Any]:
+    said = as_dict(reason, labels, lang)
+    text = said.pop("text")
+    return {
+        "item_id": labels.ids[reason.item],
+        "title": labels.titles[reason.item],
+        "score": reason.score,
+        "reason": text,
+        **said,
+    }
