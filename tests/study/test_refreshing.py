@@ -52,7 +52,7 @@ def older(data: Dataset, share: float = 0.6) -> Dataset:
 def train(data: Dataset, folder: Path, text: str = FAST) -> Path:
     run = shop.run()
     learned = learn(spec_of(text, "test"), splits.validation_only(data, run.rng("validation")), run)
-    save(learned.pipeline, folder, {"target": "items", "seed": 0})
+    save(learned.pipeline, folder, {"target": "items", "event_weights": {"buy": 3.0}})
     return folder
 
 
@@ -106,6 +106,7 @@ def test_a_refresh_learns_the_new_events_and_goes_live(run: Path, fed: Store, sh
     assert told["verdict"]["accepted"]
     assert told["verdict"]["low"] <= told["verdict"]["difference"] <= told["verdict"]["high"]
     assert told["verdict"]["queries"] >= 20
+    assert registry.card(done.live)["event_weights"] == {"buy": 3.0}
     assert live.spec == registry.load(first or "").spec
     assert not (registry.folder / "refresh").exists()
 

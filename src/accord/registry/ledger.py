@@ -14,8 +14,8 @@ from accord.core.errors import ArtefactError, InputError
 from accord.pipeline.card import read_text
 
 FORMAT = 1
-HISTORY = 1_000
-"""How many entries of the history are kept, the newest."""
+HISTORY = 200
+"""How many entries of the history are kept, the newest: the file is read at every change, in some milliseconds."""
 TIME = "%Y%m%dT%H%M%S.%fZ"
 
 Stage: TypeAlias = Literal["candidate", "live", "retired"]
