@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pyarrow as pa
 
 from accord.core import columns as c
 
@@ -22,3 +23,13 @@ def centered(events: pl.DataFrame) -> pl.DataFrame:
     value = pl.col(c.VALUE).cast(pl.Float64)
     away = value - value.mean().over(c.USER_NUMBER)
     return events.with_columns((pl.col(c.WEIGHT) * away.fill_null(1.0)).cast(pl.Float32).alias(c.WEIGHT))
+
+
+def weights_by_kind(events: pa.Table) -> dict[str, float]:
+    """The weight of each kind of event, as an import was told; kinds whose events weigh differently are left out."""
+    if c.EVENT not in events.column_names:
+        return {}
+    frame = pl.DataFrame(pl.from_arrow(events.select([c.EVENT, c.WEIGHT]))).drop_nulls()
+    weight = pl.col(c.WEIGHT)
+    kinds = frame.group_by(c.EVENT).agg(weight.first(), weight.n_unique().alias("n")).filter(pl.col("n") == 1)
+    return {str(kind): float(value) for kind, value in sorted(kinds.select(c.EVENT, c.WEIGHT).rows())}

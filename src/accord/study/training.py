@@ -12,6 +12,7 @@ from accord.core.run import Run
 from accord.data import splits
 from accord.data.holdout import Split
 from accord.data.people import Target
+from accord.data.weighting import weights_by_kind
 from accord.pipeline.artefact import check_place, save
 from accord.pipeline.learning import Learned, learn
 from accord.pipeline.spec import PipelineSpec
@@ -57,6 +58,7 @@ def card_facts(learned: Learned, data: Dataset, folder: Path, run: Run) -> dict[
     """What the card says beside the file hashes."""
     return {
         "dataset": described(data, folder),
+        "event_weights": weights_by_kind(data.events),
         "seed": run.seed,
         "validation": {"tried": learned.tried, "tuned": learned.tuned},
         "dropped": learned.dropped,
