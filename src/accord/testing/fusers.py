@@ -25,6 +25,7 @@ from accord.core.run import Run
 from accord.core.slate import EMPTY, Slate
 from accord.core.state import load_state, save_state
 from accord.fuse.base import Fuser, Panel
+from accord.pipeline.shapley import attributed, shapley
 from accord.testing import planted
 
 RUN = Run(cache=None)
@@ -83,6 +84,27 @@ class FuserContract:
         parts = fitted.contributions(fresh)
         assert parts.shape == (*fresh.items.shape, len(SOURCES))
         self.same(parts.sum(axis=2)[fresh.filled], run(fitted, fresh).column(SCORE)[fresh.filled])
+
+    def test_reasons_add_up_to_the_score(self, fitted: Fuser, fresh: Slate) -> None:
+        """The parts that reasons are made of, the fuser's own or Shapley values, make up the score."""
+        few = fresh.rows(np.arange(3))
+        places = np.argsort(~few.filled, axis=1, kind="stable")[:, :4]
+        scores = np.take_along_axis(run(fitted, few).column(SCORE), places, axis=1)
+        for row, parts in enumerate(attributed(fitted, Queries.of([[]] * 3), few, places)):
+            assert parts.values.shape == (4, len(parts.names))
+            assert {*SOURCES} <= {*parts.names}
+            self.same(parts.values.sum(axis=1), scores[row])
+        some = np.take_along_axis(fitted.contributions(few), places[:, :, None], axis=1)
+        self.same(fitted.contributions_at(few, places), some)
+
+    def test_parts_that_stand_alone(self, fitted: Fuser, fresh: Slate) -> None:
+        """A fuser that says that its parts do not depend on other sources must agree with their Shapley values."""
+        if not fitted.tells_parts:
+            pytest.skip("its reasons are Shapley values")
+        one, places = fresh.rows(np.arange(1)), np.argsort(~fresh.filled[0], kind="stable")[:4]
+        exact = shapley(fitted, Queries.of([[]]), one, places)
+        base = exact.values[:, -1:] / len(SOURCES)  # what belongs to no source is spread evenly
+        self.same(fitted.contributions(one)[0, places], (exact.values[:, :-1] + base).astype(np.float32))
 
     def test_lists_do_not_depend_on_each_other(self, fitted: Fuser, fresh: Slate) -> None:
         """A query alone gets what it gets among others, in whatever order."""
