@@ -86,6 +86,23 @@ def test_explain_given_items_invented_histories_and_strangers(
     assert [entry["reason"] for entry in answer["list"]] == ["Popular with everybody."] * 2
 
 
+def test_explain_in_chinese_with_what_would_be_without_an_event(
+    trained_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["explain", str(trained_folder), "--user", "u5", "-n", "3", "--lang", "zh", "--counterfactual"]
+    call([*asked, "--json"])
+    entries = json.loads(capsys.readouterr().out)["list"]
+    for entry in entries:
+        assert entry["reason"].startswith("因为")
+        assert "没有“" in entry["reason"]
+        assert [one["item_id"] for one in entry["without"]] == [one["item_id"] for one in entry["because"]]
+    assert any(one["place"] != place for place, entry in enumerate(entries, 1) for one in entry["without"])
+    call(asked)
+    told = capsys.readouterr().out
+    assert "without" in told and "因为" in told
+    call([*asked[:-2], "fr"], code=2)
+
+
 def test_titles_are_shown_as_they_are(
     trained_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

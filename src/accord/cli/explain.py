@@ -14,10 +14,12 @@ from accord.cli.options import Json
 from accord.core.errors import InputError
 from accord.core.queries import Queries
 from accord.pipeline.artefact import load
+from accord.pipeline.counterfactual import DEPTH
+from accord.pipeline.words import Language
 from accord.study.examples import told, told_of
 from accord.study.splitting import item_numbers
 
-HELP = """Why these items: what each source adds to the score, and which past events speak for it.
+HELP = """Why these items: what each source adds to the score, and which past events and words speak for it.
 
 **Examples**
 
@@ -26,6 +28,8 @@ HELP = """Why these items: what each source adds to the score, and which past ev
     accord explain runs/films-live --user 196 --item 50 --json
 
     accord explain runs/films-live --having 50 --having 181
+
+    accord explain runs/films-live --user 196 --lang zh --counterfactual
 """
 
 
@@ -40,6 +44,10 @@ def run(
     having: Annotated[list[str] | None, typer.Option(help="An item id of an invented history, oldest first.")] = None,
     item: Annotated[list[str] | None, typer.Option(help="Explain these items in place of the list.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=200, help="Length of the list.")] = 10,
+    lang: Annotated[Language, typer.Option(help="Language of the sentences.")] = "en",
+    counterfactual: Annotated[
+        bool, typer.Option("--counterfactual", help="Also where each item would stand without each of those events.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the reasons."""
@@ -51,18 +59,27 @@ def run(
     else:
         queries = pipeline.queries([str(user)])
     if item:
-        answer = told_of(pipeline, queries, item_numbers(pipeline.data, item, "--item")[None, :])[0]
+        numbers = item_numbers(pipeline.data, item, "--item")[None, :]
+        answer = told_of(pipeline, queries, numbers, lang=lang, without=counterfactual)[0]
     else:
-        answer = told(pipeline, queries, n)[0]
-    print_json(answer) if json else _show(answer)
+        answer = told(pipeline, queries, n, lang=lang, without=counterfactual)[0]
+    print_json(answer) if json else _show(answer, counterfactual)
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: dict[str, Any], counterfactual: bool) -> None:
     output.print(
         f"Newest in the history of {escape(answer['user'])}: {escape(', '.join(answer['history']) or 'nothing')}"
     )
-    table = Table("", "title", "score", "reason", "parts", show_lines=True)
+    columns = ["", "title", "score", "reason", "parts", *(["place without"] if counterfactual else [])]
+    table = Table(*columns, show_lines=True)
     for place, entry in enumerate(answer["list"], 1):
         parts = ", ".join(f"{name} {value:+.2f}" for name, value in entry["sources"].items() if value)
-        table.add_row(str(place), escape(entry["title"]), f"{entry['score']:.3f}", escape(entry["reason"]), parts)
+        cells = [str(place), escape(entry["title"]), f"{entry['score']:.3f}", escape(entry["reason"]), parts]
+        table.add_row(*cells, *([escape(_places(entry))] if counterfactual else []))
     output.print(table)
+
+
+def _places(entry: dict[str, Any]) -> str:
+    """``Alpha: 14; Beta: over 100``."""
+    pairs = zip(entry["because"], entry["without"], strict=True)
+    return "; ".join(f"{event['title']}: {without['place'] or f'over {DEPTH}'}" for event, without in pairs)
