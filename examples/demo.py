@@ -1,7 +1,7 @@
 """The main job on real data: MovieLens 100K from raw files to measured, explained recommendations.
 
 Fetches the data, imports it, evaluates the balanced preset (floors, each source alone, the fused list, segments),
-trains it for production, and shows three people's lists with the reason for each film.
+trains what was chosen there for production, and shows three people's lists with the reason for each film.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from accord.cli.figures import print_evaluation
 from accord.core.run import Run
 from accord.data.named import load
 from accord.pipeline.artefact import load as load_pipeline
+from accord.pipeline.artefact import resolved
 from accord.pipeline.spec import preset
 from accord.study.evaluation import evaluate_dataset
 from accord.study.examples import told
@@ -35,7 +36,8 @@ def main(out: Path) -> None:
     evaluation = evaluate_dataset(
         out / "dataset", preset("balanced"), SplitSettings(), run, out=out / "evaluation", command="make demo"
     )
-    train_dataset(out / "dataset", preset("balanced"), Run(progress=Bars()), out / "pipeline")
+    chosen = resolved(evaluation.learned[-1].pipeline)  # what was searched need not be searched again
+    train_dataset(out / "dataset", chosen, Run(progress=Bars()), out / "pipeline")
     print_evaluation(evaluation.metrics)
     _show_people(out / "pipeline")
     output.print(f"\nThe report: {out / 'evaluation' / 'report.html'}   The trained pipeline: {out / 'pipeline'}")

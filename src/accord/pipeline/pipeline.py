@@ -14,7 +14,8 @@ from accord.core.columns import SCORE
 from accord.core.dataset import Dataset
 from accord.core.errors import InputError
 from accord.core.history import History
-from accord.core.queries import Queries
+from accord.core.parallel import cores, mapped
+from accord.core.queries import CELLS, Queries
 from accord.core.roles import Encoder, Explains, Recommender, Scored
 from accord.core.slate import EMPTY, Slate
 from accord.core.topk import top_k
@@ -26,6 +27,8 @@ from accord.pipeline.spec import PipelineSpec
 
 FALLBACK = "fallback"
 """The column of the popularity that answers where no source has an opinion."""
+TOLD = "fused, told"
+"""The fused list with all columns, beside the bare lists of ``compare``."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +66,36 @@ class Pipeline:
         Columns: ``score``, one a source with its own scores, and ``events``. Memory is bounded by a fixed number of
         scores at a time for each source.
         """
-        slates = [self._fused(chunk, n)[0] for chunk in queries.chunks(self.data.n_items)]
+        chunks = self._chunks(queries)
+        slates = list(mapped(lambda chunk: self._fused(chunk, n)[0], chunks))
         return Slate.stacked(slates or [_nothing(n, (SCORE, EVENTS, *self.sources))])
 
-    def compare(self, queries: Queries, n: int) -> dict[str, Slate]:
-        """The fused list and every source's own list, in one pass over the scores."""
-        parts: dict[str, list[Slate]] = {}
-        for chunk in queries.chunks(self.data.n_items):
+    def compare(
+        self, queries: Queries, n: int, beside: Mapping[str, Recommender] | None = None, told: int = 0
+    ) -> dict[str, Slate]:
+        """The fused list and every source's own list, in one pass over the scores.
+
+        ``beside``: further sources to list, of which the fused list knows nothing. The fused list's first ``told``
+        places come once more as ``TOLD``, with all columns.
+        """
+
+        def lists(chunk: Queries) -> dict[str, Slate]:
             fused, offers = self._fused(chunk, n)
-            for name, slate in {**offers, "fused": fused}.items():
-                only = Slate(slate.items[:, :n], {SCORE: slate.columns[SCORE][:, :n]}, _eligible(fused))
-                parts.setdefault(name, []).append(only)
-        return {name: Slate.stacked(slates) for name, slates in parts.items()}
+            if beside:
+                offers |= best_of(score_all(beside, chunk), n)
+            eligible = {"eligible": fused.facts["eligible"]}
+            bare = {
+                name: Slate(slate.items[:, :n], {SCORE: slate.columns[SCORE][:, :n]}, eligible)
+                for name, slate in {**offers, "fused": fused}.items()
+            }
+            return bare | ({TOLD: fused.head(told)} if told else {})
+
+        parts = list(mapped(lists, self._chunks(queries)))
+        return {name: Slate.stacked([part[name] for part in parts]) for name in parts[0]}
+
+    def _chunks(self, queries: Queries) -> list[Queries]:
+        """Chunks of which several may be at work at once."""
+        return list(queries.chunks(self.data.n_items, CELLS // cores()))
 
     def _fused(self, queries: Queries, n: int) -> tuple[Slate, dict[str, Slate]]:
         scored, offers = self._offers(queries, max(n, self.spec.depth), n)
@@ -195,12 +216,14 @@ def panel(sources: Sources, queries: Queries, truth: Ragged, events: Longs, dept
 def _panel_chunks(
     sources: Sources, queries: Queries, truth: Ragged, events: Longs, depth: int
 ) -> Iterable[tuple[Slate, Ragged]]:
-    start = 0
-    for chunk in queries.chunks(len(events)):
+    def heard(chunk: Queries) -> Slate:
         scored = score_all(sources, chunk)
-        rows = np.arange(start, start + len(chunk))
-        yield gather(chunk, scored, best_of(scored, depth), events), truth.take(rows)
-        start += len(chunk)
+        return gather(chunk, scored, best_of(scored, depth), events)
+
+    start = 0
+    for slate in mapped(heard, list(queries.chunks(len(events), CELLS // cores()))):
+        yield slate, truth.take(np.arange(start, start + len(slate)))
+        start += len(slate)
 
 
 def _last_resort(popular: Scored, silent: Bools, n: int) -> Slate:
@@ -223,10 +246,6 @@ def _just(asked: Slate, taken: Slate) -> Slate:
     """The columns of the asked items, NaN at empty places."""
     columns = {name: np.where(asked.filled, values, np.nan) for name, values in taken.columns.items()}
     return Slate(asked.items, columns, taken.facts)
-
-
-def _eligible(slate: Slate) -> dict[str, Doubles]:
-    return {"eligible": slate.facts["eligible"]}
 
 
 def _nothing(n: int, columns: Sequence[str]) -> Slate:

@@ -27,7 +27,7 @@ from accord.fuse.stack import Stack
 from accord.fuse.weighted import Weighted
 from accord.pipeline.artefact import resolved
 from accord.pipeline.learning import Learned, learn
-from accord.pipeline.pipeline import Pipeline
+from accord.pipeline.pipeline import TOLD, Pipeline
 from accord.pipeline.resume import identity, kept_lists
 from accord.pipeline.spec import PipelineSpec
 from accord.study.ablation import ablation_case, ablation_report
@@ -85,9 +85,10 @@ def evaluate_dataset(
         result = learn(spec, split, run, refit=refit, keep_all=True)
         learned.append(result)
         with run.step(f"rank and judge ({split.name})"):
-            for test, case in _cases(result, split, run).items():
-                cases.setdefault(test, []).append(case)
-        lists.append(_lists(result, split, max(ks), run))
+            found, told = _cases(result, split, run, max(ks))
+        for test, case in found.items():
+            cases.setdefault(test, []).append(case)
+        lists.append(_lists(result, split, told))
         if ablation:
             with run.step(f"without each source ({split.name})"):
                 without.append(ablation_case(result.pipeline, _main_test(split), run, n=max(ks)))
@@ -107,24 +108,30 @@ def evaluate_dataset(
     return evaluation
 
 
-def _cases(result: Learned, split: Split, run: Run) -> dict[str, Case]:
-    """Every system's lists for every test of a split: floors, sources alone (the dropped ones too), the fused list."""
+def _cases(result: Learned, split: Split, run: Run, n: int) -> tuple[dict[str, Case], Slate]:
+    """Every system's lists for every test of a split: floors, sources alone (the dropped ones too), the fused list.
+
+    And the first ``n`` places of the main test's fused lists, with the scores of all sources.
+    """
     pipeline = result.pipeline
-    shown = replace(pipeline, sources={**pipeline.sources, **result.alone})
     n_items, counts = split.refit.n_items, pipeline.events
     floors = {"random": RandomFloor(n_items, run.seed), "popularity": PopularityFloor(counts, run.seed)}
     columns = pipeline.data.vectors
     vectors = columns.get("attributes", next(iter(columns.values()), None))  # how unlike the items of a list are
     cases: dict[str, Case] = {}
+    told: dict[int, Slate] = {}
     for test, holdout in split.tests.items():
 
         def rank(queries: Queries = holdout.queries) -> dict[str, Slate]:
             slates = {name: floor.recommend(queries, DEPTH) for name, floor in floors.items()}
-            return slates | shown.compare(queries, DEPTH)
+            return slates | pipeline.compare(queries, DEPTH, beside=result.alone, told=n)
 
-        slates = kept_lists(run, (*_answering(shown), holdout.queries, DEPTH), rank)
+        alone = [(name, identity(source)) for name, source in result.alone.items()]
+        parts = (*_answering(pipeline), alone, holdout.queries, DEPTH, n)
+        slates = kept_lists(run, parts, rank)
+        told[id(holdout)] = slates.pop(TOLD)
         cases[test] = Case(slates, holdout, counts, vectors)
-    return cases
+    return cases, told[id(_main_test(split))]
 
 
 def _answering(pipeline: Pipeline) -> tuple[Any, ...]:
@@ -145,12 +152,9 @@ def _main_test(split: Split) -> Holdout:
     return split.tests.get("test") or next(iter(split.tests.values()))
 
 
-def _lists(result: Learned, split: Split, n: int, run: Run) -> pa.Table:
+def _lists(result: Learned, split: Split, told: Slate) -> pa.Table:
     """The main test's recommendations as a table."""
-    test = _main_test(split)
-    pipeline, queries = result.pipeline, test.queries
-    slates = kept_lists(run, (*_answering(pipeline), queries, n), lambda: {"fused": pipeline.recommend(queries, n)})
-    table = as_table(pipeline, queries, slates["fused"])
+    table = as_table(result.pipeline, _main_test(split).queries, told)
     return table.append_column("split", pa.array([split.name] * table.num_rows))
 
 
