@@ -17,6 +17,8 @@ COMMANDS = [
     ["recommend"],
     ["similar"],
     ["explain"],
+    ["rules", "cost"],
+    ["rules", "check"],
     ["datasets", "list"],
     ["datasets", "fetch"],
     ["presets", "show"],

@@ -12,7 +12,7 @@ import typer
 from accord.core.errors import AccordError, InputError, Interrupted
 
 COMMANDS = (
-    *("import_data", "evaluate", "train", "recommend", "predict", "similar", "explain"),
+    *("import_data", "evaluate", "train", "recommend", "predict", "similar", "explain", "rules"),
     *("models", "refresh"),
     *("datasets", "presets"),
 )

@@ -11,6 +11,7 @@ from pydantic import Field, StrictInt, model_validator
 
 from accord.core.config import Config, parse
 from accord.core.errors import InputError
+from accord.pipeline.compiled import CompiledCatalogue
 from accord.pipeline.pipeline import Pipeline
 from accord.pipeline.rules import Rules, Selection, Text
 
@@ -92,7 +93,7 @@ class Placement(Terms):
 
     def check(self, pipeline: Pipeline) -> list[str]:
         """Raise ``InputError`` where a field does not exist or holds something else; return what else looks wrong."""
-        check_terms(self, pipeline)
+        check_terms(self, pipeline.catalogue)
         notes = unknown_items(self, pipeline)
         if self.preset not in (None, pipeline.spec.name):
             notes.append(f"made for the preset {self.preset!r}, and the pipeline is {pipeline.spec.name!r}")
@@ -100,9 +101,8 @@ class Placement(Terms):
         return [*notes, *(f"place {pin.place} of {pin.item!r} lies beyond the list of {self.n}" for pin in late)]
 
 
-def check_terms(terms: Terms, pipeline: Pipeline) -> None:
+def check_terms(terms: Terms, catalogue: CompiledCatalogue) -> None:
     """Raise ``InputError`` where terms read a field that does not exist or holds something else."""
-    catalogue = pipeline.catalogue
     catalogue.check(terms.rules)
     for field in terms.caps:
         catalogue.fields.kind(field, f"caps.{field}")

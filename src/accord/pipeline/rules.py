@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, TypeAlias
@@ -189,6 +190,12 @@ class Rules(Config):
     def key(self) -> str:
         """Digest of the part that is the same for every query: what a compiled mask is kept under."""
         return self.model_copy(update={"age": None, "region": None, "include_seen": False}).digest
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some rules replaced, and a key of its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        vars(copy).pop("key", None)  # pydantic copies what was cached, too
+        return copy
 
     @property
     def by_query(self) -> bool:
