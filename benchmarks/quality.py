@@ -141,7 +141,8 @@ def run_case(case: Case, arguments: argparse.Namespace) -> None:
     command = [ACCORD, "evaluate", str(dataset), "--preset", arguments.preset, *options, "--out", str(out)]
     cost = timed([*command, "--quiet"], cache)
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    text = table(case, metrics, cost, " ".join(["accord", *command[1:]]).replace(str(arguments.data), "DATA"))
+    shown = " ".join(["accord", *command[1:]]).replace(str(arguments.data), "DATA").replace(str(work), "WORK")
+    text = table(case, metrics, cost, shown)
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"{case.name}.md").write_text(text, encoding="utf-8")
     print(text, flush=True)
