@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from accord.core.arrays import Ints, Longs, Ragged
+from accord.core.arrays import Ints, Ragged
 from accord.core.errors import InputError
 from accord.core.queries import Queries
 from accord.core.slate import EMPTY, Slate
@@ -79,21 +79,14 @@ class Caps:
 
 
 def picked(slate: Slate, places: Sequence[Sequence[int]], n: int) -> Slate:
-    """The given places of each list, in the given order, padded to ``n``."""
-    width = max(slate.width, 1)
-    order: Longs = np.full((len(slate), n), width, np.int64)  # one past the end: the empty place
-    for row, kept in enumerate(places):
-        order[row, : len(kept)] = kept
-    return _with_an_empty_place(slate, width).take(order)
-
-
-def _with_an_empty_place(slate: Slate, width: int) -> Slate:
-    wide = Slate(
-        np.full((len(slate), width + 1), EMPTY, np.int32),
-        {name: np.full((len(slate), width + 1), np.nan, np.float32) for name in slate.columns},
-        slate.facts,
-    )
-    wide.items[:, : slate.width] = slate.items
-    for name, values in slate.columns.items():
-        wide.columns[name][:, : slate.width] = values
-    return wide
+    """The given places of each list, at most ``n``, in the given order, padded to ``n``."""
+    chosen = Ragged.of(places, np.int64)
+    rows = chosen.rows
+    cells = rows, np.arange(len(rows)) - chosen.offsets[rows]
+    old = rows, chosen.values
+    items = np.full((len(slate), n), EMPTY, np.int32)
+    items[cells] = slate.items[old]
+    columns = {name: np.full((len(slate), n), np.nan, np.float32) for name in slate.columns}
+    for name, values in columns.items():
+        values[cells] = slate.columns[name][old]
+    return Slate(items, columns, slate.facts)
