@@ -25,6 +25,8 @@ Order: TypeAlias = Literal["time", "row", "none"]
 """How events are ordered: by clock time, by row within a user only, or not at all."""
 
 FORMAT = 1
+_OF_EVENTS = ("user_ids", "user_numbers", "event_users", "event_items", "event_times", "event_weights", "histories")
+"""What is worked out from events and users alone."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,22 @@ class Dataset:
     def with_events(self, keep: Bools) -> Dataset:
         """A copy with only the events where ``keep`` is true; items, users and their numbers stay."""
         return replace(self, events=self.events.filter(pa.array(keep)))
+
+    def with_items(self, items: pa.Table, vectors: dict[str, Matrix]) -> Dataset:
+        """A copy with another items table and encoded columns, in which no known item changes its number.
+
+        What was worked out from the events is kept, so that one item more costs little beside a large log.
+        """
+        if items.num_rows < self.n_items:
+            raise DataError("a catalogue only grows", value=items.num_rows)
+        data = replace(self, items=items, vectors=vectors)
+        known = {name: self.__dict__[name] for name in _OF_EVENTS if name in self.__dict__}
+        known["item_counts"] = np.pad(self.item_counts, (0, items.num_rows - self.n_items))
+        if "matrix" in self.__dict__:
+            parts = (self.matrix.data, self.matrix.indices, self.matrix.indptr)
+            known["matrix"] = csr_array(parts, shape=(self.n_users, items.num_rows))
+        data.__dict__.update(known)  # cached properties look there first
+        return data
 
     def queries(self, users: NDArray[np.integer] | None = None, **settings: Any) -> Queries:
         """Questions of the given user numbers (None: all), each asked just after the user's newest event."""

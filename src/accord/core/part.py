@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,25 +24,24 @@ class Part:
 
     Config: ClassVar[type[Config]] = Config
     learned: ClassVar[tuple[str, ...]] = ()
+    learned_lately: ClassVar[tuple[str, ...]] = ()
+    """Learned attributes that what was saved by earlier versions lacks; they are None there."""
 
     def __init__(self, config: Config | None = None, **values: Any) -> None:
         self.config: Any = config if config is not None else parse(self.Config, values, type(self).__name__)
 
     def state(self) -> State:
         """The learned arrays by name; a sparse matrix becomes four arrays ``name.data`` ... ``name.shape``."""
-        arrays: State = {}
-        for name in self.learned:
-            value: Any = getattr(self, name)
-            if _is_sparse(value):
-                arrays |= {f"{name}.{key}": np.asarray(getattr(value, key)) for key in _CSR}
-            else:
-                arrays[name] = np.asarray(value)
-        return arrays
+        names = (*self.learned, *(name for name in self.learned_lately if getattr(self, name) is not None))
+        return pack({name: getattr(self, name) for name in names})
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
         for name in self.learned:
-            setattr(self, name, _unpack(arrays, name, type(self).__name__))
+            setattr(self, name, unpack(arrays, name, type(self).__name__))
+        for name in self.learned_lately:
+            there = name in arrays or f"{name}.shape" in arrays
+            setattr(self, name, unpack(arrays, name, type(self).__name__) if there else None)
         return self
 
 
@@ -52,7 +52,19 @@ def _is_sparse(value: Any) -> bool:
     return isinstance(value, csr_array)
 
 
-def _unpack(arrays: State, name: str, owner: str) -> Any:
+def pack(values: Mapping[str, Any]) -> State:
+    """Arrays and sparse matrices as arrays; a matrix becomes four, ``name.data`` ... ``name.shape``."""
+    arrays: State = {}
+    for name, value in values.items():
+        if _is_sparse(value):
+            arrays |= {f"{name}.{key}": np.asarray(getattr(value, key)) for key in _CSR}
+        else:
+            arrays[name] = np.asarray(value)
+    return arrays
+
+
+def unpack(arrays: State, name: str, owner: str) -> Any:
+    """One array or sparse matrix of a state. Raises ``ArtefactError`` where it is missing or damaged."""
     if name in arrays:
         return arrays[name]
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -42,6 +43,27 @@ class Explains(Protocol):
 
     def parts(self, queries: Queries, items: Ints) -> Floats:
         """``float32[B, K, H]``: what each history event (padded to the longest, H) adds to each item's score."""
+        ...
+
+
+@runtime_checkable
+class Grows(Protocol):
+    """A source that takes in new items without a fit."""
+
+    def grow(self, data: Dataset, edited: Longs | None = None) -> Self:
+        """A copy for a catalogue with more items; see ``Recommender.grow``."""
+        ...
+
+
+@runtime_checkable
+class Updates(Protocol):
+    """A source that learns from new events without a fit."""
+
+    def update(self, data: Dataset, fresh: int) -> Self:
+        """A copy that has learned from the last ``fresh`` rows of the events too; the rows before them it knows.
+
+        ``data`` holds all events and as many items as the source.
+        """
         ...
 
 
@@ -147,6 +169,14 @@ class Recommender(Part):
     evidence: ClassVar[str] = "behaviour"
     """What the source looks at, in words, for reasons."""
     n_items: int = 0
+    """The size of the catalogue."""
+    n_fitted: int = 0
+    """How many items were there at the fit, where ``_scores`` speaks of these alone; 0 where it speaks of all."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The encoded item columns that the source is configured to read."""
+        return ()
 
     def fit(self, data: Dataset, run: Run) -> Self:
         """Learn from the data. Raises ``CannotFit`` where the data lacks what the source needs."""
@@ -154,9 +184,31 @@ class Recommender(Part):
             raise CannotFit("the log has no clock times", value=data.order)
         if self.needs_order and data.order == "none":
             raise CannotFit("the log has no order", value=data.order)
-        self.n_items = data.n_items
+        self.n_items, self.n_fitted = data.n_items, 0
         self._fit(data, run)
         return self
+
+    def grow(self, data: Dataset, edited: Longs | None = None) -> Self:
+        """A copy for a catalogue with more items, which shares the learned arrays with this one.
+
+        ``data`` holds the table and the encoded columns of all items; their numbers go on where the known ones end.
+        A new item is placed as a fit would place an item without events, by its content where the source reads any;
+        all statistics stay those of the fit. ``edited``: ``int64[e]``, known items whose content has changed. Raises
+        ``InputError`` where there are fewer items than before.
+        """
+        if data.n_items < self.n_items:
+            raise InputError("a catalogue only grows", place="items", value=data.n_items, remedy="Hide items instead.")
+        grown = copy(self)
+        grown.n_items = data.n_items
+        grown._grow(data, np.arange(self.n_items, data.n_items), _distinct(edited))
+        return grown
+
+    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
+        """Make room for ``added`` items in this copy, in new arrays; the others are still in use elsewhere.
+
+        By default nothing is known of them: they get the lowest score of each query, and say nothing in a history.
+        """
+        self.n_fitted = self.n_fitted or self.n_items - len(added)
 
     def _fit(self, data: Dataset, run: Run) -> None:
         raise InputError("a source must define _fit", value=type(self).__name__)
@@ -168,7 +220,17 @@ class Recommender(Part):
     def scored(self, queries: Queries, rules: Eligibility | None = None) -> Scored:
         """Score one chunk once, to be asked for offers and single scores. The caller bounds the chunk."""
         rules = rules or queries.eligible(self.n_items)
-        return Scored.of(self._scores(queries), rules, queries.tie_keys())
+        scores = self._padded(queries) if self.n_fitted else self._scores(queries)
+        return Scored.of(scores, rules, queries.tie_keys())
+
+    def _padded(self, queries: Queries) -> Floats:
+        """Scores by what was fitted, as if nothing else were in the histories; the rest gets the lowest of them."""
+        fitted, history = copy(self), queries.history
+        fitted.n_items = self.n_fitted
+        scores = fitted._scores(replace(queries, history=history.keep(history.items < self.n_fitted)))
+        lowest = scores.min(axis=1, initial=np.inf, keepdims=True)
+        lowest[np.isinf(lowest)] = 0.0  # nothing was there at the fit
+        return np.concatenate([scores, np.repeat(lowest, self.n_items - self.n_fitted, axis=1)], axis=1)
 
     def offer(self, queries: Queries, m: int) -> Slate:
         """The best ``m`` eligible items of each query, best first, with a ``score`` column.
@@ -196,7 +258,8 @@ class Recommender(Part):
 
     def state(self) -> State:
         """The learned arrays, and the size of the catalogue they were learned on."""
-        return super().state() | {"n_items": np.asarray(self.n_items)}
+        fitted = {"n_fitted": np.asarray(self.n_fitted)} if self.n_fitted else {}
+        return super().state() | {"n_items": np.asarray(self.n_items)} | fitted
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
@@ -205,7 +268,12 @@ class Recommender(Part):
                 f"the saved {type(self).__name__} lacks the size of its catalogue", remedy="Train it again."
             )
         self.n_items = int(arrays["n_items"].item())
+        self.n_fitted = int(arrays["n_fitted"].item()) if "n_fitted" in arrays else 0
         return super().load_state(arrays)
+
+
+def _distinct(numbers: Longs | None) -> Longs:
+    return np.empty(0, np.int64) if numbers is None else np.unique(np.asarray(numbers, np.int64))
 
 
 def _stacked(parts: Iterable[Slate], m: int) -> Slate:

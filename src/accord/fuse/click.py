@@ -100,6 +100,12 @@ class Click(Head):
             self.weights[0] = logit(np.clip(base, TINY, 1 - TINY))
         return self
 
+    def _grow(self, n_items: int) -> None:
+        more = (0, n_items - len(self.item_bias))
+        unseen = self.rates[0] if self.rates[2] else self.item_mean.min(initial=1.0)
+        self.item_bias = np.pad(self.item_bias, more)
+        self.item_mean = np.pad(self.item_mean, more, constant_values=np.float32(unseen))
+
     def learn(self, slate: Slate, rated: History, cells: Cells, run: Run) -> Self:
         """Logistic regression on cells chosen and not chosen."""
         known = cells.known

@@ -6,6 +6,7 @@ chosen. Heads answer beside the ranking and never change it.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
@@ -92,6 +93,15 @@ class Head(Part):
     def floors(self, slate: Slate, rated: History) -> dict[str, Floats]:
         """``float32[B, K]`` each: the simpler predictions that this one must beat; the strongest comes last."""
         raise InputError("a head must define floors", value=type(self).__name__)
+
+    def grow(self, n_items: int) -> Self:
+        """A copy for a catalogue with more items, of which it knows nothing; its arrays are shared or padded."""
+        grown = copy(self)
+        grown._grow(n_items)
+        return grown
+
+    def _grow(self, n_items: int) -> None:
+        """Make room in this copy; a head that learned nothing of single items needs none."""
 
     def cells(self, holdout: Holdout, known: Dataset, rng: np.random.Generator) -> Cells:
         """The held-back pairs whose outcome the log ``known``, which holds the held-back events too, tells."""

@@ -89,6 +89,14 @@ class Rating(Head):
             self.alike = similarities(self._rest_matrix(data, marks), config.neighbours, config.shrink)
         return self
 
+    def _grow(self, n_items: int) -> None:
+        more = (0, n_items - len(self.item_bias))
+        self.item_bias = np.pad(self.item_bias, more)
+        self.item_mean = np.pad(self.item_mean, more, constant_values=np.float32(self.limits[0]))
+        if self.alike.shape[0]:
+            offsets = np.pad(self.alike.indptr, more, mode="edge")
+            self.alike = csr_array((self.alike.data, self.alike.indices, offsets), shape=(n_items, n_items))
+
     def learn(self, slate: Slate, rated: History, cells: Cells, run: Run) -> Self:
         """Ridge on what the bias model leaves of held-back ratings."""
         known = cells.known

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import cast
+
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array, diags_array, vstack
 
-from accord.core.arrays import Floats, Longs, Matrix, Sparse
+from accord.core.arrays import Bools, Floats, Longs, Matrix, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.run import Run
 from accord.models.content import nearest, unit_rows, without_self
 from accord.models.item_knn import Neighbourhood, similarities
 from accord.models.linear import LinearItems, keep_largest
+from accord.models.placed import Block, Placed, resized
 from accord.models.shared import shared
 
 BLOCK_ENTRIES = 4_000_000
@@ -46,26 +50,74 @@ class Bridge(LinearItems):
 
     Config = BridgeConfig
     evidence = "behaviour around like content"
+    edits = "columns"
+    learned_lately = ("lenders", "alike", "scale")
+    lenders: Bools | None = None
+    """``bool[n]``: the items that lend, those with events at the fit."""
+    alike: Sparse | None = None
+    """``float32[n, n]``: S."""
+    scale: Floats | None = None
+    """``float32[]``: c."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The encoded item column."""
+        return (self.config.column,)
 
     def _fit(self, data: Dataset, run: Run) -> None:
         column = data.vector(self.config.column)
         fields = self.config.model_dump(exclude=set(self.read_late))
         settings = ("bridge", data.order, *fields.values())
-        self.weights = shared([data.events, column], settings, lambda: _mixed(data, column, self.config))
+        self._kept = shared([data.events, column], settings, lambda: _mixed(data, column, self.config))
+        self.weights, self.alike, self.scale = self._kept.weights, self._kept.alike, np.asarray(self._kept.scale)
+        self.lenders = data.item_counts > 0
+
+    def _placing(self, data: Dataset, items: Longs, placed: Placed) -> Block | None:
+        if self.lenders is None or self.alike is None or self.scale is None:
+            return None
+        config, n = self.config, placed.fitted
+        vectors = unit_rows(data.vector(config.column), centre=config.centre, over=n)
+        known, touched = cast("Matrix", vectors[:n]), np.flatnonzero(self.lenders).astype(np.int32)
+        cosines = nearest(
+            cast("Matrix", vectors[items]), known, config.neighbours + 1, exclude_self=False, eligible=touched
+        )
+        found = keep_largest(without_self(cosines, int(items[0])), config.neighbours, int(items[0]))
+        own = csr_array(self.alike.T)
+        counts = np.where(items < n, data.item_counts[items], 0)
+        share = (counts / (counts + config.own)).astype(np.float32)
+        lent = ((1 - share) * self.scale).astype(np.float32)
+        mixed = csr_array(diags_array(lent) @ (_row_normalised(found, config.power) @ own))
+        if counts.any():
+            mixed = csr_array(mixed + diags_array(share) @ own[np.minimum(items, n - 1)])
+        largest = keep_largest(without_self(mixed, int(items[0])), config.entries, int(items[0]))
+        return Block.of(resized(largest, len(items), data.n_items).T)
 
 
-def _mixed(data: Dataset, column: Matrix, config: BridgeConfig) -> Sparse:
-    """``float32[n, n]``: own and borrowed columns mixed, worked out as rows of the transpose in bounded blocks."""
+@dataclass(frozen=True)
+class Mixed:
+    """What several bridges learn alike."""
+
+    weights: Sparse
+    alike: Sparse
+    """S of the class's docstring."""
+    scale: np.float32
+    """c."""
+
+
+def _mixed(data: Dataset, column: Matrix, config: BridgeConfig) -> Mixed:
+    """Own and borrowed columns mixed, worked out as rows of the transpose in bounded blocks."""
     counts = data.item_counts
     if not counts.any():
         raise CannotFit("there is no event to borrow from")
     vectors = unit_rows(column, centre=config.centre)
-    own = csr_array(similarities(data, config).T)
+    alike = similarities(data, config)
+    own = csr_array(alike.T)
     touched = np.flatnonzero(counts).astype(np.int32)
     found = nearest(vectors, vectors, config.neighbours, exclude_self=True, eligible=touched)
     lenders = _row_normalised(found, config.power)
     share = (counts / (counts + config.own)).astype(np.float32)
-    lent = ((1 - share) * _calibration(own, lenders, counts)).astype(np.float32)
+    scale = _calibration(own, lenders, counts)
+    lent = ((1 - share) * scale).astype(np.float32)
     step, blocks = max(1, BLOCK_ENTRIES // (config.neighbours * config.k)), list[Sparse]()
     for start in range(0, len(counts), step):
         rows = slice(start, start + step)
@@ -73,7 +125,7 @@ def _mixed(data: Dataset, column: Matrix, config: BridgeConfig) -> Sparse:
         blocks.append(keep_largest(without_self(mixed, start), config.entries, start))
     stacked = csr_array(vstack(blocks, format="csr"))
     blocks.clear()  # large catalogues: the blocks, their stack and its transpose need not lie in memory together
-    return csr_array(stacked.T)
+    return Mixed(csr_array(stacked.T), alike, scale)
 
 
 def _row_normalised(cosines: Sparse, power: float) -> Sparse:

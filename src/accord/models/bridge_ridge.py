@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat
 from scipy.sparse import csr_array, diags_array, vstack
 
-from accord.core.arrays import Longs, Sparse
+from accord.core.arrays import Bools, Floats, Longs, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.run import Run
@@ -17,9 +18,10 @@ from accord.models.ease import regression_weights
 from accord.models.gram import add_product, by_item
 from accord.models.item_knn import Neighbourhood, similarities
 from accord.models.kernel import Kernel
-from accord.models.kernel_ridge import Dual, Predictor, Primal
+from accord.models.kernel_ridge import Dual, Predictor, Primal, mixing
 from accord.models.linear import LinearItems, keep_largest
 from accord.models.memory import MOST_ITEMS, check_dense
+from accord.models.placed import Block, Placed, resized
 from accord.models.shared import shared
 
 FEW = (3, 8)
@@ -64,6 +66,20 @@ class BridgeRidge(LinearItems):
 
     Config = BridgeRidgeConfig
     evidence = "behaviour that content predicts"
+    learned_lately = ("lenders", "coefficients", "taught", "scale")
+    lenders: Bools | None = None
+    """``bool[n]``: the items that the regression learned from, those with events at the fit."""
+    coefficients: Floats | None = None
+    """``float32[dim, n]``: what makes columns of features, where it was solved by dimension; else without rows."""
+    taught: Sparse | None = None
+    """``float32[n, n]``: S, where it was solved by item."""
+    scale: Floats | None = None
+    """``float32[]``: c."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of the kernel."""
+        return tuple(name for name, weight in self.config.columns.items() if weight)
 
     def _fit(self, data: Dataset, run: Run) -> None:
         names = [name for name, weight in self.config.columns.items() if weight and name in data.vectors]
@@ -74,11 +90,39 @@ class BridgeRidge(LinearItems):
         inputs = [data.events, *(data.vectors[name] for name in names)]
         fields = self.config.model_dump(exclude={*self.read_late, "columns"})
         settings = ("bridge_ridge", data.order, *self.config.columns.items(), *fields.values())
-        self.weights = shared(inputs, settings, lambda: _mixed(data, self.config))
+        self._kept = shared(inputs, settings, lambda: _mixed(data, self.config))
+        self.weights, self.coefficients = self._kept.weights, self._kept.coefficients
+        self.taught, self.scale = self._kept.taught, np.asarray(self._kept.scale)
+        self.lenders = data.item_counts > 0
+
+    def _placing(self, data: Dataset, items: Longs, placed: Placed) -> Block | None:
+        if self.coefficients is None or self.lenders is None or self.scale is None:
+            return None
+        config, n = self.config, placed.fitted
+        if len(self.coefficients):
+            kernel = Kernel.of(data, config.columns, centre=config.centre, over=n, rows=items)
+            borrowed = kernel.features() @ self.coefficients
+        else:
+            kernel = Kernel.of(data, config.columns, centre=config.centre, over=n)
+            touched = np.flatnonzero(self.lenders)
+            lent = cast("Sparse", self.taught)[:, touched]
+            borrowed = np.ascontiguousarray((lent @ mixing(kernel, touched, items, config.reg)).T)
+        best = keep_largest(borrowed * self.scale, config.entries, int(items[0]))
+        return Block.of(resized(best, len(items), data.n_items).T)
 
 
-def _mixed(data: Dataset, config: BridgeRidgeConfig) -> Sparse:
-    """``float32[n, n]``: own and borrowed columns mixed, worked out as rows of the transpose in bounded blocks."""
+@dataclass(frozen=True)
+class Mixed:
+    """What several bridges learn alike."""
+
+    weights: Sparse
+    coefficients: Floats
+    taught: Sparse | None
+    scale: np.float32
+
+
+def _mixed(data: Dataset, config: BridgeRidgeConfig) -> Mixed:
+    """Own and borrowed columns mixed, worked out as rows of the transpose in bounded blocks."""
     counts = data.item_counts
     touched = np.flatnonzero(counts)
     kernel = Kernel.of(data, config.columns, centre=config.centre)
@@ -92,14 +136,16 @@ def _mixed(data: Dataset, config: BridgeRidgeConfig) -> Sparse:
     own = csr_array(taught.T)
     predicted = (Primal if narrow else Dual)(kernel, taught, touched, config.reg)
     share = (counts / (counts + config.own)).astype(np.float32)
-    lent = (1 - share) * _calibration(own, predicted, counts)
+    scale = _calibration(own, predicted, counts)
+    lent = (1 - share) * scale
     blocks = list[Sparse]()
     for start, borrowed in predicted.blocks(np.arange(len(counts))):
         rows = slice(start, start + len(borrowed))
         borrowed *= lent[rows][:, None]
         borrowed += (diags_array(share[rows]) @ own[rows]).toarray()
         blocks.append(keep_largest(without_self(borrowed, start), config.entries, start))
-    return csr_array(vstack(blocks, format="csr").T)
+    weights = csr_array(vstack(blocks, format="csr").T)
+    return Mixed(weights, predicted.coefficients, None if narrow else taught, scale)
 
 
 def _taught(data: Dataset, config: BridgeRidgeConfig, touched: Longs) -> Sparse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,7 @@ from accord.core.errors import CannotFit
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
+from accord.models.placed import Block, Placed, stacked, with_rows
 from accord.models.shared import shared
 
 
@@ -39,41 +40,92 @@ class Content(LinearItems):
 
     Config = ContentConfig
     evidence = "content"
+    edits = "all"
+    learned_lately = ("more",)
     vectors: Matrix
+    """``[n, dim]``: of the items that were there at the fit; mode ``profile`` alone."""
+    more: Matrix | None = None
+    """``[m, dim]``: of the items that came later."""
 
     @property
     def learned(self) -> tuple[str, ...]:  # type: ignore[override]
         """Vectors for profiles, the neighbour matrix for kNN."""
         return ("vectors" if self.config.mode == "profile" else "weights", "ordered")
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The encoded item column."""
+        return (self.config.column,)
+
     def _fit(self, data: Dataset, run: Run) -> None:
+        self.more = None
         column, k, centre = data.vector(self.config.column), self.config.k, self.config.centre
         if self.config.mode == "profile":
             self.vectors = unit_rows(column, centre=centre)
         else:
             self.weights = shared([column], ("content", k, centre), lambda: _neighbours(column, k, centre=centre))
 
+    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
+        if self.config.mode == "knn":
+            super()._grow(data, added, edited)
+            return
+        n, items = self.vectors.shape[0], np.concatenate([edited, added])
+        rows = unit_rows(data.vector(self.config.column), centre=self.config.centre, over=n, rows=items)
+        early, late = items < n, items >= n
+        self.vectors = with_rows(self.vectors, items[early], rows[early])
+        more = self.vectors[:0] if self.more is None else self.more
+        known = items[late] < n + more.shape[0]
+        more = with_rows(more, items[late][known] - n, rows[late][known])
+        self.more = stacked(more, rows[late][~known])
+
+    def _placing(self, data: Dataset, items: Longs, placed: Placed) -> Block:
+        vectors = unit_rows(data.vector(self.config.column), centre=self.config.centre, over=placed.fitted)
+        bounds = np.pad(self._bounds(), (0, data.n_items - placed.fitted))
+        across = csr_array(vectors.T) if isinstance(vectors, csr_array) else vectors.T
+        cosines = without_self(vectors[items] @ across, int(items[0]))
+        return Block.of(keep_largest(cosines, self.config.k, int(items[0])).T, _above(cosines, bounds))
+
+    def _bounds(self) -> Floats:
+        """``float32[n]``: the cosine that an item must exceed to be among the k nearest of each fitted item."""
+        found = csr_array(cast("Sparse", self.weights).T)
+        bounds = np.zeros(found.shape[0], np.float32)
+        full = np.flatnonzero(np.diff(found.indptr) >= self.config.k)
+        if len(full):
+            cells = found.indptr[full][:, None] + np.arange(self.config.k)
+            bounds[full] = found.data[cells].min(axis=1)
+        return bounds
+
+    def _trimmed(self, placed: Placed) -> Placed:
+        return placed.with_columns(csr_array(keep_largest(csr_array(placed.columns.T), self.config.k, placed.fitted).T))
+
     def _scores(self, queries: Queries) -> Floats:
         if self.config.mode == "knn":
             return super()._scores(queries)
-        profile = self._read(queries.history)[1] @ self.vectors
-        scores = profile @ self.vectors.T
-        dense = scores.toarray() if isinstance(scores, csr_array) else np.asarray(scores)
-        return (dense / np.maximum(_norms(profile), 1e-9)[:, None]).astype(np.float32)
+        profile = self._profile(queries)
+        parts = [self.vectors] if self.more is None else [self.vectors, self.more]
+        scores = np.concatenate([_dense(profile @ part.T) for part in parts], axis=1)
+        return (scores / np.maximum(_norms(profile), 1e-9)[:, None]).astype(np.float32)
+
+    def _profile(self, queries: Queries) -> Matrix:
+        """``[B, dim]``: the weighted sum of the vectors of each history."""
+        read, n = self._read(queries.history)[1], self.vectors.shape[0]
+        if self.more is None:
+            return cast("Matrix", read @ self.vectors)
+        return cast("Matrix", read[:, :n] @ self.vectors + read[:, n:] @ self.more)
 
     def _block(self, rows: Longs, columns: Longs | Ints) -> Floats:
         if self.config.mode == "knn":
             return super()._block(rows, columns)
-        block = self.vectors[rows] @ self.vectors[columns].T
-        dense = block.toarray() if isinstance(block, csr_array) else np.asarray(block)
-        return np.where(rows[:, None] == columns, dense > 0, dense).astype(np.float32)
+        vectors = self.vectors if self.more is None else stacked(self.vectors, self.more)
+        block = _dense(vectors[rows] @ vectors[columns].T)
+        return np.where(rows[:, None] == columns, block > 0, block).astype(np.float32)
 
     def parts(self, queries: Queries, items: Ints) -> Floats:
         """``float32[B, K, H]``: what each history event adds to each item's score."""
         parts = super().parts(queries, items)
         if self.config.mode == "knn":
             return parts
-        profile = self._read(queries.history)[1] @ self.vectors
+        profile = self._profile(queries)
         return (parts / np.maximum(_norms(profile), 1e-9)[:, None, None]).astype(np.float32)
 
 
@@ -83,23 +135,47 @@ def _norms(rows: Matrix) -> Floats:
     return np.linalg.norm(rows, axis=1)
 
 
-def unit_rows(vectors: Matrix, *, centre: bool = False) -> Matrix:
+def _dense(matrix: Any) -> Floats:
+    return matrix.toarray() if isinstance(matrix, csr_array) else np.asarray(matrix)
+
+
+def _above(cosines: Matrix, bounds: Floats) -> Sparse:
+    """The entries that are above zero and above the bound of their column."""
+    if isinstance(cosines, csr_array):
+        at = np.repeat(np.arange(cosines.shape[0]), np.diff(cosines.indptr))
+        keep = (cosines.data > 0) & (cosines.data > bounds[cosines.indices])
+        return csr_array((cosines.data[keep], (at[keep], cosines.indices[keep])), shape=cosines.shape)
+    rows, columns = np.nonzero((cosines > 0) & (cosines > bounds))
+    return csr_array((cosines[rows, columns], (rows, columns)), shape=cosines.shape)
+
+
+def unit_rows(vectors: Matrix, *, centre: bool = False, over: int | None = None, rows: Longs | None = None) -> Matrix:
     """Rows of length 1; a zero row (no content) stays zero, also when the mean of the others is taken away.
 
-    Raises ``CannotFit`` where no item has content, or where sparse vectors would have to be centred.
+    ``over``: only the first so many rows make the mean. ``rows``: only these are returned. Raises ``CannotFit`` where
+    no item has content, or where sparse vectors would have to be centred.
     """
-    lengths = _norms(vectors)
-    some = lengths > 0
+    if centre and isinstance(vectors, csr_array):
+        raise CannotFit("sparse vectors cannot be centred", remedy="Set centre = false or read a dense column.")
+    mean = _mean(vectors if over is None else cast("Matrix", vectors[:over])) if centre else None
+    wanted = vectors if rows is None else cast("Matrix", vectors[rows])
+    lengths = _norms(wanted)
+    if rows is None and not (lengths > 0).any():
+        raise CannotFit("no item has content")
+    if isinstance(wanted, csr_array):
+        scaled = csr_array(wanted.multiply(1.0 / np.maximum(lengths, 1e-9)[:, None]))
+        return csr_array((scaled.data.astype(np.float32), scaled.indices, scaled.indptr), shape=wanted.shape)
+    moved = wanted if mean is None else wanted - mean
+    unit = moved / np.maximum(_norms(moved), 1e-9)[:, None]
+    return np.where((lengths > 0)[:, None], unit, 0).astype(np.float32)
+
+
+def _mean(vectors: Matrix) -> Floats:
+    """Of the rows with content; dense vectors alone."""
+    some = _norms(vectors) > 0
     if not some.any():
         raise CannotFit("no item has content")
-    if isinstance(vectors, csr_array):
-        if centre:
-            raise CannotFit("sparse vectors cannot be centred", remedy="Set centre = false or read a dense column.")
-        scaled = csr_array(vectors.multiply(1.0 / np.maximum(lengths, 1e-9)[:, None]))
-        return csr_array((scaled.data.astype(np.float32), scaled.indices, scaled.indptr), shape=vectors.shape)
-    moved = vectors - vectors[some].mean(axis=0) if centre else vectors
-    unit = moved / np.maximum(_norms(moved), 1e-9)[:, None]
-    return np.where(some[:, None], unit, 0).astype(np.float32)
+    return np.asarray(vectors[some].mean(axis=0), np.float32)
 
 
 def _neighbours(column: Matrix, k: int, *, centre: bool) -> Sparse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from pydantic import Field
 from scipy.linalg import lapack
@@ -11,8 +13,9 @@ from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.run import Run
 from accord.models.gram import add_product, by_item, side_gram
-from accord.models.linear import HistoryConfig, LinearItems
+from accord.models.linear import HistoryConfig
 from accord.models.memory import MOST_ITEMS, check_dense
+from accord.models.regressed import Regressed
 
 
 class EaseConfig(HistoryConfig):
@@ -27,7 +30,7 @@ class EaseConfig(HistoryConfig):
     """Above this the dense inverse (n^3 operations) is refused; and where its 8 n^2 bytes do not fit the memory."""
 
 
-class Ease(LinearItems):
+class Ease(Regressed):
     """``P = (X'X + sum_s w_s^2 F_s F_s' + reg I)^-1``, ``B = I - P / diag(P)``.
 
     X holds users x items, each F_s an encoded item column ``[n, dim]``. Steck, "Embarrassingly Shallow Autoencoders
@@ -37,6 +40,9 @@ class Ease(LinearItems):
     """
 
     Config = EaseConfig
+    learned_lately = ("precisions",)
+    precisions: Floats | None = None
+    """``float32[n]``: the diagonal of P."""
 
     def _fit(self, data: Dataset, run: Run) -> None:
         remedy = "Use local_ease or low_rank; or raise max_items if there is time and memory."
@@ -45,7 +51,14 @@ class Ease(LinearItems):
         users = by_item(data.matrix)
         add_product(gram, users, users)
         gram[np.diag_indices_from(gram)] += self.config.reg
-        self.weights = regression_weights(gram)
+        self.weights, self.precisions = regression(gram)
+
+    def _inverse_diagonal(self) -> Floats | None:
+        return self.precisions
+
+    def _solved(self, targets: Floats, features: Floats) -> Floats:
+        scaled = targets * cast("Floats", self.precisions)[:, None]
+        return (scaled - cast("Floats", self.weights) @ scaled).astype(np.float32)  # P = (I - B) diag(P)
 
 
 def inverse(gram: Floats) -> Floats:
@@ -58,12 +71,18 @@ def inverse(gram: Floats) -> Floats:
     return inverted.T  # symmetric: the same numbers, with rows contiguous
 
 
-def regression_weights(gram: Floats) -> Floats:
-    """``B`` with a zero diagonal from the Gram matrix, which is overwritten (Fortran order, symmetric)."""
+def regression(gram: Floats) -> tuple[Floats, Floats]:
+    """``B`` with a zero diagonal, and diag(P), from the Gram matrix, which is overwritten (Fortran order)."""
     weights = inverse(gram)
-    weights /= -weights.diagonal().copy()[None, :]
+    precisions = weights.diagonal().copy()
+    weights /= -precisions[None, :]
     np.fill_diagonal(weights, 0.0)
-    return weights
+    return weights, precisions
+
+
+def regression_weights(gram: Floats) -> Floats:
+    """``B`` alone."""
+    return regression(gram)[0]
 
 
 def _mirror(lower: Floats, block: int = 1024) -> None:

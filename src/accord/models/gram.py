@@ -16,10 +16,14 @@ from accord.models.linear import block_rows
 def side_gram(data: Dataset, weights: Mapping[str, float]) -> Floats:
     """``float32[n, n]`` in Fortran order: ``sum_s w_s^2 F_s F_s'`` over the item columns that the data has."""
     gram = np.zeros((data.n_items, data.n_items), np.float32, order="F")
-    for name, weight in weights.items():
-        if name in data.vectors and weight:
-            add_product(gram, data.vectors[name], data.vectors[name], weight**2)
+    for column, weight in side_columns(data, weights):
+        add_product(gram, column, column, weight)
     return gram
+
+
+def side_columns(data: Dataset, weights: Mapping[str, float]) -> list[tuple[Matrix, float]]:
+    """The item columns that the data has and that count, with ``w_s^2``."""
+    return [(data.vectors[name], weight**2) for name, weight in weights.items() if name in data.vectors and weight]
 
 
 def add_product(gram: Floats, left: Matrix, right: Matrix, weight: float = 1.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -22,10 +23,21 @@ class Kernel:
     """Weights, not negative, and vectors of length one."""
 
     @classmethod
-    def of(cls, data: Dataset, weights: Mapping[str, float], *, centre: bool) -> Kernel:
-        """The kernel of the columns that the data has; ``centre`` takes the mean of dense ones away."""
+    def of(
+        cls,
+        data: Dataset,
+        weights: Mapping[str, float],
+        *,
+        centre: bool,
+        over: int | None = None,
+        rows: Longs | None = None,
+    ) -> Kernel:
+        """The kernel of the columns that the data has; ``centre`` takes the mean of dense ones away.
+
+        ``over`` and ``rows`` as in ``content.unit_rows``.
+        """
         named = [(weight, data.vectors[name]) for name, weight in weights.items() if weight and name in data.vectors]
-        return cls([(weight, _unit(vectors, centre=centre)) for weight, vectors in named])
+        return cls([(weight, _unit(vectors, centre, over, rows)) for weight, vectors in named])
 
     @property
     def dim(self) -> int:
@@ -45,6 +57,14 @@ class Kernel:
             add_product(out, vectors[rows], vectors[items], weight)
         return out
 
+    def products(self, rows: Longs, values: Floats) -> Floats:
+        """``float32[len(rows), b]``: ``K(rows, rows) @ values`` without forming K."""
+        total = np.zeros(values.shape, np.float32)
+        for weight, vectors in self.columns:
+            some: Any = vectors[rows]
+            total += np.float32(weight) * np.asarray(some @ (some.T @ values))
+        return total
 
-def _unit(vectors: Matrix, *, centre: bool) -> Matrix:
-    return unit_rows(vectors, centre=centre and not isinstance(vectors, csr_array))
+
+def _unit(vectors: Matrix, centre: bool, over: int | None, rows: Longs | None) -> Matrix:
+    return unit_rows(vectors, centre=centre and not isinstance(vectors, csr_array), over=over, rows=rows)

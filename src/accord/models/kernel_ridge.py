@@ -31,6 +31,9 @@ class Predictor(ABC):
         self.lenders = csr_array(taught[:, touched])
         self.rows = csr_array(self.lenders.T)
 
+    coefficients: Floats = np.empty((0, 0), np.float32)
+    """``float32[dim, n]``: what makes columns of features; of a regression that was solved by dimension alone."""
+
     def blocks(self, items: Longs) -> Iterator[tuple[int, Floats]]:
         """Where each block of ``items`` starts, and its predicted columns as rows: ``float32[b, n]``."""
         step = block_rows(self.n)
@@ -89,3 +92,31 @@ class Dual(Predictor):
         leverage = np.zeros(len(items), np.float32)
         leverage[warm] = 1 - self.reg * self.inverted[at, at]
         return np.ascontiguousarray((self.lenders @ mixing).T), leverage
+
+
+STEPS = 300
+"""The most steps of conjugate gradients."""
+PRECISE = 1e-6
+"""The residual, as a share of the target's length, at which they stop."""
+
+
+def mixing(kernel: Kernel, touched: Longs, items: Longs, reg: float) -> Floats:
+    """``float32[len(touched), len(items)]``: ``(K + reg I)^-1 K[touched, items]`` by conjugate gradients.
+
+    For a few items that come after the fit: nothing of items by items is formed (Hestenes and Stiefel, "Methods of
+    Conjugate Gradients for Solving Linear Systems", 1952).
+    """
+    rest = np.ascontiguousarray(kernel.between(touched, items))
+    found, step = np.zeros_like(rest), rest.copy()
+    squares = np.einsum("ij,ij->j", rest, rest)
+    enough = PRECISE**2 * np.maximum(squares, 1e-30)
+    for _ in range(STEPS):
+        if np.all(squares <= enough):
+            break
+        moved = kernel.products(touched, step) + np.float32(reg) * step
+        length = squares / np.maximum(np.einsum("ij,ij->j", step, moved), 1e-30)
+        found += length * step
+        rest -= length * moved
+        before, squares = squares, np.einsum("ij,ij->j", rest, rest)
+        step = rest + (squares / np.maximum(before, 1e-30)) * step
+    return found

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from pydantic import Field
 
-from accord.core.arrays import Floats
+from accord.core.arrays import Floats, Longs
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.run import Run
-from accord.models.ease import inverse, regression_weights
+from accord.models.ease import inverse, regression
 from accord.models.gram import add_product, by_item, side_gram
-from accord.models.linear import HistoryConfig, LinearItems
+from accord.models.linear import HistoryConfig
 from accord.models.memory import check_dense
+from accord.models.regressed import Regressed
+from accord.models.sketch import axes_of, features
 
 
 class L3aeConfig(HistoryConfig):
@@ -29,7 +33,7 @@ class L3aeConfig(HistoryConfig):
     """How much a difference from the content's weights costs; 0 is EASE without side rows."""
 
 
-class L3ae(LinearItems):
+class L3ae(Regressed):
     """Minimises ``|X - X B|^2 + reg |B|^2 + pull |B - C|^2`` with ``diag(B) = 0``.
 
     C are the weights of EASE over the content alone. ``B = pull P C - P diag((1 + pull diag(P C)) / diag(P))`` off the
@@ -39,6 +43,16 @@ class L3ae(LinearItems):
 
     Config = L3aeConfig
     evidence = "behaviour and content"
+    ridge = "content_reg"
+    learned_lately = ("axes", "sketch", "pulled", "precisions")
+    axes: Floats | None = None
+    """``float32[D, dim]``: main axes of the content; see ``sketch.axes_of``."""
+    sketch: Floats | None = None
+    """``float32[n, dim]``: the inverse of the content's Gram matrix times the content on these axes."""
+    pulled: Floats | None = None
+    """``float32[n, dim]``: ``pull P`` times the same."""
+    precisions: Floats | None = None
+    """``float32[n]``: the diagonal of that inverse."""
 
     def _fit(self, data: Dataset, run: Run) -> None:
         check_dense(data.n_items, copies=3, remedy="Use local_ease or low_rank.")
@@ -46,8 +60,37 @@ class L3ae(LinearItems):
             raise CannotFit("none of the content columns is there", value=list(self.config.side))
         content = side_gram(data, self.config.side)
         content[np.diag_indices_from(content)] += self.config.content_reg
-        target = regression_weights(content)
-        self.weights = _drawn(_users_inverse(data, self.config.reg + self.config.pull), target, self.config.pull)
+        target, self.precisions = regression(content)
+        self.axes = axes_of(data, self.config.side, run)
+        scaled = features(data, self.config.side, self.axes) * self.precisions[:, None]
+        sketch = cast("Floats", scaled - target @ scaled)
+        users = _users_inverse(data, self.config.reg + self.config.pull)
+        self.pulled = np.float32(self.config.pull) * (users @ sketch)
+        self.sketch = sketch
+        self.weights = _drawn(users, target, self.config.pull)
+
+    def _inverse_diagonal(self) -> Floats | None:
+        return self.precisions
+
+    def _features(self, data: Dataset, items: Longs) -> Floats:
+        return features(data, self.config.side, cast("Floats", self.axes), items)
+
+    def _solved(self, targets: Floats, features: Floats) -> Floats:
+        return cast("Floats", self.sketch) @ features.T
+
+    def _columns(self, solved: Floats, features: Floats, own: Floats, precisions: Floats) -> Floats:
+        return cast("Floats", self.pulled) @ features.T
+
+    def _rows(self, targets: Floats, solved: Floats, precisions: Floats) -> Floats:
+        """A new item has no users: its row of P is ``1 / (reg + pull)`` on the diagonal, and zero elsewhere."""
+        return self._share * super()._rows(targets, solved, precisions)
+
+    def _pairs(self, rest: Floats, speaking: Floats, own: Floats, precisions: Floats) -> Floats:
+        return np.zeros_like(rest)  # how much of it the fitted items explain is not kept
+
+    @property
+    def _share(self) -> np.float32:
+        return np.float32(self.config.pull / (self.config.reg + self.config.pull))
 
 
 def _users_inverse(data: Dataset, reg: float) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Self, cast
+from typing import ClassVar, Literal, Self, cast
 
 import numpy as np
 from pydantic import Field
@@ -13,11 +13,13 @@ from accord.core.arrays import Bools, Floats, Ints, Longs, Sparse, offsets_of, s
 from accord.core.config import Config
 from accord.core.dataset import Dataset
 from accord.core.history import History
+from accord.core.part import State
 from accord.core.queries import CELLS, Queries
 from accord.core.roles import Recommender
 from accord.core.run import Run
 from accord.core.slate import EMPTY
 from accord.core.topk import top_k
+from accord.models.placed import Block, Placed, runs, with_items_replaced
 
 
 class HistoryConfig(Config):
@@ -56,11 +58,71 @@ class LinearItems(HistoryReader):
 
     learned = ("weights", "ordered")
     reads_order = frozenset({"tau", "last", "near", "back"})
+    edits: ClassVar[Literal["nothing", "columns", "all"]] = "nothing"
+    """What of the fitted matrix follows where the content of a fitted item changes."""
     weights: Floats | Sparse
+    placed: Placed | None = None
+    """Items that came after the fit; ``weights`` is as it was."""
+
+    def fit(self, data: Dataset, run: Run) -> Self:
+        """Learn from the data. Raises ``CannotFit`` where the data lacks what the source needs."""
+        self.placed = None
+        return super().fit(data, run)
 
     def _scores(self, queries: Queries) -> Floats:
-        product = self._read(queries.history)[1] @ self.weights
+        read = self._read(queries.history)[1]
+        if self.placed is None:
+            return self._fitted(read)
+        n = self.placed.fitted
+        late = read[:, n:]
+        old = self._fitted(csr_array(read[:, :n]))
+        if late.nnz:
+            old += (late @ self.placed.rows).toarray()
+        return np.concatenate([old, (read @ self.placed.columns).toarray()], axis=1)
+
+    def _fitted(self, read: Sparse) -> Floats:
+        """``float32[B, n]``, fresh: scores of the n fitted items from what was read of them."""
+        product = read @ self.weights
         return product.toarray() if isinstance(product, csr_array) else np.asarray(product)
+
+    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
+        n = data.n_items
+        placed = (self.placed or Placed.nothing(n - len(added))).with_room(n)
+        early, late = edited[edited < placed.fitted], edited[edited >= placed.fitted]
+        for items in runs(np.concatenate([late, added]), block_rows(n)):
+            block = self._placing(data, items, placed)
+            if block is None:
+                break
+            placed = self._trimmed(placed.with_block(items, block))
+        self.placed = self._edited(data, early, placed) if len(early) and self.edits != "nothing" else placed
+
+    def _edited(self, data: Dataset, items: Longs, placed: Placed) -> Placed:
+        """Put what content now says of fitted items in the place of what it said, in new arrays."""
+        for run in runs(items, block_rows(data.n_items)):
+            block = self._placing(data, run, placed)
+            if block is not None:
+                rows = self.edits == "all"
+                self.weights = with_items_replaced(cast("Sparse", self.weights), run, block, rows=rows)
+                placed = self._trimmed(placed.with_voices(run, block)) if rows else placed
+        return placed
+
+    def _placing(self, data: Dataset, items: Longs, placed: Placed) -> Block | None:
+        """What content says of some items in a row; None where the source reads none: nothing is known of them then."""
+        return None
+
+    def _trimmed(self, placed: Placed) -> Placed:
+        """What stays of the columns when new items have had their say in them."""
+        return placed
+
+    def state(self) -> State:
+        """The learned arrays, and what is known of items that came after the fit."""
+        return super().state() | (self.placed.state() if self.placed is not None else {})
+
+    def load_state(self, arrays: State) -> Self:
+        """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
+        super().load_state(arrays)
+        self.placed = Placed.of_state(arrays, self.n_items, type(self).__name__)
+        return self
 
     def parts(self, queries: Queries, items: Ints) -> Floats:
         """``float32[B, K, H]``: what each history event adds to each item's score (an older repeat adds nothing)."""
@@ -72,8 +134,19 @@ class LinearItems(HistoryReader):
             newest = {int(item): older + place for place, item in enumerate(kept.items)}
             if newest:
                 rows = np.array(list(newest))
-                parts = read.toarray()[0, rows][:, None] * self._block(rows, np.maximum(places, 0))
+                parts = read.toarray()[0, rows][:, None] * self._between(rows, np.maximum(places, 0))
                 out[row, :, list(newest.values())] = parts
+        return out
+
+    def _between(self, rows: Longs, columns: Longs | Ints) -> Floats:
+        """``float32[R, C]``: what some items say of others, whether they were fitted or placed."""
+        if self.placed is None:
+            return self._block(rows, columns)
+        n, out = self.placed.fitted, np.zeros((len(rows), len(columns)), np.float32)
+        old, near = rows < n, columns < n
+        out[np.ix_(old, near)] = self._block(rows[old], columns[near])
+        out[np.ix_(~old, near)] = self.placed.rows[rows[~old] - n][:, columns[near]].toarray()
+        out[:, ~near] = self.placed.columns[rows][:, columns[~near] - n].toarray()
         return out
 
     def _block(self, rows: Longs, columns: Longs | Ints) -> Floats:

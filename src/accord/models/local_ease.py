@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from pydantic import Field
 from scipy.linalg import lapack
 from scipy.sparse import csr_array, diags_array, vstack
 
-from accord.core.arrays import Doubles, Floats, Ints, Matrix, Sparse
+from accord.core.arrays import Doubles, Floats, Ints, Longs, Matrix, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.run import Run
 from accord.models.content import without_self
 from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
 from accord.models.memory import dense_fits
+from accord.models.placed import Block, Placed, resized
 from accord.models.shared import shared
 
 COMMON = 2_000
@@ -48,6 +50,14 @@ class LocalEase(LinearItems):
     """
 
     Config = LocalEaseConfig
+    learned_lately = ("rests",)
+    rests: Doubles | None = None
+    """``float64[n]``: what the regression of each item leaves of its diagonal, reg included."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The side columns."""
+        return tuple(self.config.side)
 
     def _fit(self, data: Dataset, run: Run) -> None:
         config = self.config
@@ -55,15 +65,62 @@ class LocalEase(LinearItems):
             raise CannotFit(f"{data.n_items:,} items fit a dense inverse, which is exact", remedy="Use ease.")
         columns = [data.vectors[name] for name in config.side if name in data.vectors]
         fields = config.model_dump(exclude={"tau", "last", "min_items", "side"})
-        settings = ("local ease", *fields.values(), *config.side.items(), data.n_users)
-        self.weights = shared([data.events, *columns], settings, lambda: _weights(data, config))
+        settings = ("local ease", *fields.values(), *config.side.items(), data.n_users, data.n_items)
+        self._kept = shared([data.events, *columns], settings, lambda: _learned(data, config))
+        self.weights, self.rests = self._kept.weights, self._kept.rests
+
+    def _placing(self, data: Dataset, items: Longs, placed: Placed) -> Block | None:
+        rows = _rows(data, self.config, placed.fitted)
+        if len(rows) == 1 or self.rests is None:
+            return None
+        norms = _norms(rows)
+        others = [_across(cast("Matrix", matrix[: placed.fitted])) for matrix, _ in rows]
+        products: list[Any] = [csr_array(w * (m[items] @ other)) for (m, w), other in zip(rows, others, strict=True)]
+        total: Any = sum(products[1:], products[0])
+        gram = csr_array(total)
+        cosines = csr_array(gram @ diags_array(1 / np.maximum(norms[: placed.fitted], 1e-9)))
+        nearest = keep_largest(keep_largest(cosines, self.config.entries, int(items[0])), self.config.neighbours)
+        columns, voices = nearest.copy(), nearest.copy()
+        for row, item in enumerate(items.tolist()):
+            part = slice(nearest.indptr[row], nearest.indptr[row + 1])
+            near = nearest.indices[part]
+            target = gram[[row]][:, near].toarray()[0].astype(np.float64)
+            among = _gram_among(rows, near)
+            among[np.diag_indices_from(among)] += self.config.reg
+            solution = np.linalg.solve(among, target)
+            columns.data[part] = solution
+            voices.data[part] = solution * self.rests[near] / (norms[item] ** 2 + self.config.reg - target @ solution)
+        shape = len(items), data.n_items
+        return Block.of(resized(columns, *shape).T, resized(voices, *shape))
 
 
-def _weights(data: Dataset, config: LocalEaseConfig) -> Sparse:
-    """Column j holds what each neighbour says of item j."""
-    rows = [(csr_array(data.matrix.T), 1.0)]
+@dataclass(frozen=True)
+class Learned:
+    """What several sources of one configuration learn alike."""
+
+    weights: Sparse
+    rests: Doubles
+
+
+def _rows(data: Dataset, config: LocalEaseConfig, n: int) -> list[tuple[Matrix, float]]:
+    """Everything stacked, items down, with squared weights; the first ``n`` items say which words are common."""
     side = [(name, weight) for name, weight in config.side.items() if name in data.vectors]
-    rows += [(_telling(data.vectors[name]), weight**2) for name, weight in side]
+    return [(csr_array(data.matrix.T), 1.0), *((_telling(data.vectors[name], n), weight**2) for name, weight in side)]
+
+
+def _gram_among(rows: list[tuple[Matrix, float]], items: Ints) -> Doubles:
+    """``float64[m, m]``: products of a few items."""
+    total = np.zeros((len(items), len(items)))
+    for matrix, weight in rows:
+        part: Any = matrix[items]
+        product = part @ part.T
+        total += weight * (product.toarray() if isinstance(product, csr_array) else product)
+    return total
+
+
+def _learned(data: Dataset, config: LocalEaseConfig) -> Learned:
+    """Column j holds what each neighbour says of item j."""
+    rows = _rows(data, config, data.n_items)
     norms = _norms(rows)
     blocks, rest = zip(*_gram(rows, norms, config.entries), strict=True)
     gram = csr_array(vstack(blocks, format="csr"))
@@ -71,15 +128,17 @@ def _weights(data: Dataset, config: LocalEaseConfig) -> Sparse:
     nearest = keep_largest(csr_array(gram @ diags_array(1 / np.maximum(norms, 1e-9))), config.neighbours)
     columns, offsets = nearest.indices, nearest.indptr
     solved = [solver.solve(item, columns[offsets[item] : offsets[item + 1]]) for item in range(data.n_items)]
-    values = np.concatenate(solved) if solved else np.empty(0, np.float32)
-    return csr_array(csr_array((values, columns, offsets), shape=nearest.shape).T)
+    values = np.concatenate([weights for weights, _ in solved]) if solved else np.empty(0, np.float32)
+    weights = csr_array(csr_array((values, columns, offsets), shape=nearest.shape).T)
+    return Learned(weights, norms**2 + config.reg - np.array([explained for _, explained in solved]))
 
 
-def _telling(column: Matrix) -> Matrix:
+def _telling(column: Matrix, n: int) -> Matrix:
     """A sparse column without the features that more than ``COMMON`` items have; a dense one as it is."""
     if not isinstance(column, csr_array):
         return column
-    return csr_array(column[:, np.bincount(column.indices, minlength=column.shape[1]) <= COMMON])
+    counts = np.bincount(column.indices[: column.indptr[n]], minlength=column.shape[1])
+    return csr_array(column[:, counts <= COMMON])
 
 
 def _norms(rows: list[tuple[Matrix, float]]) -> Doubles:
@@ -124,19 +183,21 @@ class _Regressions:
         self.place = np.full(len(diagonal) + 1, -1, np.int32)
         """Where an item stands among the neighbours at hand; -1: it is none, and the last place stands for no item."""
 
-    def solve(self, item: int, neighbours: Ints) -> Floats:
-        """``float32[m]``: the weights of the item's neighbours, which are entries of its row."""
+    def solve(self, item: int, neighbours: Ints) -> tuple[Floats, float]:
+        """``float32[m]``: the weights of the item's neighbours, which are entries of its row; and what they explain."""
         m = len(neighbours)
         if not m:
-            return np.empty(0, np.float32)
+            return np.empty(0, np.float32), 0.0
         self.place[neighbours] = np.arange(m, dtype=np.int32)
         matrix = self._among(neighbours)
         target = np.zeros(m + 1)
         target[self.place[self.columns[item]]] = self.values[item]  # all that are no neighbours fall on the last place
         self.place[neighbours] = -1
-        _, solution, failed = lapack.dposv(matrix, target[:m], lower=1)
+        known = target[:m].copy()
+        _, solution, failed = lapack.dposv(matrix, known, lower=1)
         # Entries that were left out can make the block indefinite: then each neighbour speaks for itself.
-        return (target[:m] / matrix.diagonal() if failed else solution).astype(np.float32)
+        weights = known / matrix.diagonal() if failed else solution
+        return weights.astype(np.float32), 0.0 if failed else float(known @ solution)
 
     def _among(self, neighbours: Ints) -> Doubles:
         """``float64[m, m]``: the Gram matrix of the neighbours, with the regularised diagonal."""

@@ -10,13 +10,13 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import csr_array, hstack
 from sklearn.utils.extmath import randomized_svd
 
-from accord.core.arrays import Doubles, Floats, Ints, Longs, Matrix
+from accord.core.arrays import Doubles, Floats, Ints, Longs, Matrix, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
-from accord.core.queries import Queries
 from accord.core.run import Run
-from accord.models.linear import HistoryConfig, LinearItems
+from accord.models.linear import HistoryConfig
 from accord.models.memory import dense_fits
+from accord.models.regressed import Regressed
 
 OVERSAMPLED, POWERS = 20, 3
 """Extra directions and power iterations of the randomised decomposition."""
@@ -36,7 +36,7 @@ class LowRankConfig(HistoryConfig):
     """Refused up to so many items where dense matrices fit the memory: there ``ease`` is exact. 0: never refused."""
 
 
-class LowRank(LinearItems):
+class LowRank(Regressed):
     """EASE with ``G = V S V' + D``: the best ``dim`` directions, and what they leave of each item's own count.
 
     By Woodbury's identity ``P = (V S V' + L)^-1 = 1/L - F F'`` with ``L = D + reg`` and
@@ -77,10 +77,16 @@ class LowRank(LinearItems):
         ]
         return csr_array(hstack(columns, format="csr"))
 
-    def _scores(self, queries: Queries) -> Floats:
-        read = self._read(queries.history)[1]
+    def _inverse_diagonal(self) -> Floats:
+        return (1 / self.gains).astype(np.float32)
+
+    def _solved(self, targets: Floats, features: Floats) -> Floats:
+        alone = targets * ((1 + self.own) / self.gains)[:, None]
+        return (alone - self.factors @ (self.factors.T @ targets)).astype(np.float32)
+
+    def _fitted(self, read: Sparse) -> Floats:
         scores = ((read @ self.factors) @ self.factors.T) * self.gains
-        at = np.repeat(np.arange(len(queries)), np.diff(read.indptr))
+        at = np.repeat(np.arange(read.shape[0]), np.diff(read.indptr))
         scores[at, read.indices] -= read.data * self.own[read.indices]
         return scores
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Self
+
 import numpy as np
 from pydantic import Field
 
-from accord.core.arrays import Floats
+from accord.core.arrays import Floats, Longs
 from accord.core.config import Config
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
@@ -46,6 +49,15 @@ class Popular(Recommender):
             raise CannotFit("fading popularity needs clock times", value=data.order)
         age = (data.event_times.max(initial=-np.inf) - data.event_times) / DAY
         return np.exp2(-age / self.config.half_life).astype(np.float32)
+
+    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
+        self.popularity = np.pad(self.popularity, (0, len(added)))
+
+    def update(self, data: Dataset, fresh: int) -> Self:
+        """A copy that has learned from the newest events too: counted anew, which is exact."""
+        updated = copy(self)
+        updated._fit(data, Run())
+        return updated
 
     def _scores(self, queries: Queries) -> Floats:
         return np.tile(self.popularity, (len(queries), 1))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, cast
+from copy import copy
+from dataclasses import replace
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,7 @@ from accord.core.errors import CannotFit
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.models.linear import HistoryConfig, HistoryReader
+from accord.models.placed import moved, resized, without
 
 HOUR = 3_600.0
 """Seconds."""
@@ -69,6 +72,51 @@ class PopularBy(HistoryReader):
             self.keys, parts = np.unique(labels, return_inverse=True)
             self.members = cast("Sparse", csr_array((0, len(self.keys)), dtype=np.float32))
             self.counts = _sums(data, rows, parts, len(self.keys))
+
+    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
+        n = data.n_items
+        self.popularity = np.pad(self.popularity, (0, len(added)))
+        self.counts = resized(self.counts, len(self.keys), n)
+        if self.config.by == "hour" or self.config.by not in data.items.column_names:
+            return
+        items = np.concatenate([edited, added])
+        rows, labels = _labels(data.items[self.config.by].take(pa.array(items)))
+        self._know(np.unique(labels))
+        none = np.zeros(len(self.keys), dtype=bool)
+        changed = np.zeros(n, dtype=bool)
+        changed[edited] = True
+        ends = (items[rows], np.searchsorted(self.keys, labels))
+        fresh = csr_array((np.ones(len(rows), np.float32), ends), shape=(n, len(self.keys)))
+        self.members = without(resized(self.members, n, len(self.keys)), changed, none) + fresh
+        if len(edited):
+            self.counts = csr_array(self.members.T @ diags_array(self.popularity))
+
+    def _know(self, keys: Longs) -> None:
+        """Make room for further parts, in the order of their keys."""
+        known, self.keys = self.keys, np.union1d(self.keys, keys)
+        places = np.searchsorted(self.keys, known)
+        self.counts = moved(self.counts, places, None, (len(self.keys), self.counts.shape[1]))
+        self.members = moved(self.members, None, places, (self.members.shape[0], len(self.keys)))
+
+    def update(self, data: Dataset, fresh: int) -> Self:
+        """A copy that has learned from the newest events too; their sums are added, which is exact.
+
+        Events that lack the column that the source divides by count in the overall popularity alone.
+        """
+        updated = copy(self)
+        updated._add(replace(data, events=data.events.slice(data.n_events - fresh)))
+        return updated
+
+    def _add(self, data: Dataset) -> None:
+        rows = np.arange(data.n_events)
+        new = _sums(data, rows, np.zeros(data.n_events, np.int64), 1).toarray()[0]
+        self.popularity = self.popularity + new
+        if self.members.shape[0]:
+            self.counts = csr_array(self.members.T @ diags_array(self.popularity))
+        elif self.config.by == "hour" or self.config.by in data.events.column_names:
+            rows, labels = self._events(data)
+            self._know(np.unique(labels))
+            self.counts = self.counts + _sums(data, rows, np.searchsorted(self.keys, labels), len(self.keys))
 
     def _events(self, data: Dataset) -> tuple[Longs, Longs]:
         """The rows of the events whose part is known, and the keys of their parts."""

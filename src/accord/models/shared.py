@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from weakref import ref
 
-from accord.core.arrays import Sparse
+T = TypeVar("T")
 
-_Known = tuple[tuple["ref[Any]", ...], "ref[Sparse]"]
+_Known = tuple[tuple["ref[Any]", ...], "ref[Any]"]
 _known: dict[tuple[Hashable, ...], _Known] = {}
 """What was worked out, by the identity of its inputs and the settings; weak, so nothing is kept alive from here."""
 
 
-def shared(inputs: Sequence[Any], settings: tuple[Hashable, ...], make: Callable[[], Sparse]) -> Sparse:
-    """``make()``, or the matrix that an earlier call made of the very same input objects and settings.
+def shared(inputs: Sequence[Any], settings: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+    """``make()``, or what an earlier call made of the very same input objects and settings.
 
-    The inputs (tables, vectors) and the matrix are never changed in place. Ten sources of a pipeline that read the
+    The inputs (tables, vectors) and the result are never changed in place. Ten sources of a pipeline that read the
     same neighbours then cost the time and the memory of one.
     """
     key = (*map(id, inputs), *settings)

@@ -15,9 +15,12 @@ from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.history import History
 from accord.core.run import Run
-from accord.models.gram import add_product, by_item, side_gram, transposed_in_place
-from accord.models.linear import HistoryConfig, LinearItems
+from accord.models.gram import add_product, by_item, side_columns, side_gram, transposed_in_place
+from accord.models.linear import HistoryConfig
 from accord.models.memory import check_dense
+from accord.models.placed import Placed
+from accord.models.regressed import Regressed
+from accord.models.sketch import axes_of, features
 
 NEGLIGIBLE = 1e-3
 """Events that count less than this are left out of a row."""
@@ -41,7 +44,7 @@ class SlitConfig(HistoryConfig):
     that the data lacks is left out."""
 
 
-class Slit(LinearItems):
+class Slit(Regressed):
     """``B = (X'X + S + reg I)^-1 (X'Y + S0)`` with ``S = sum_s w_s^2 F_s F_s'`` and S0 the same without its diagonal.
 
     Each cut of each history gives a row of X, its decayed past, and a row of Y, its decayed future. Choi et al.,
@@ -52,6 +55,11 @@ class Slit(LinearItems):
     Config = SlitConfig
     needs_order = True
     evidence = "what comes next"
+    learned_lately = ("axes", "sketch")
+    axes: Floats | None = None
+    """``float32[D, dim]``: main axes of the side rows; see ``sketch.axes_of``."""
+    sketch: Floats | None = None
+    """``float32[n, dim]``: A^-1 times the side rows on these axes, A being the Gram matrix; None without side rows."""
 
     def _fit(self, data: Dataset, run: Run) -> None:
         check_dense(data.n_items, copies=2, remedy="Leave slit out; markov and item_knn (near) read order sparsely.")
@@ -63,7 +71,34 @@ class Slit(LinearItems):
         add_product(gram, past, past)
         add_product(target, past, future)
         gram[np.diag_indices_from(gram)] += self.config.reg
-        self.weights = solved(gram, target)
+        self.axes = self.sketch = None
+        if side_columns(data, self.config.side):
+            self.axes = axes_of(data, self.config.side, run)
+            self.sketch = np.asfortranarray(features(data, self.config.side, self.axes))
+        self.weights = solved(gram, target, self.sketch)
+
+    def _inverse_diagonal(self) -> Floats | None:
+        return None if self.sketch is None else np.ones(len(self.sketch), np.float32)
+
+    def _features(self, data: Dataset, items: Longs) -> Floats:
+        return features(data, self.config.side, cast("Floats", self.axes), items)
+
+    def _solved(self, targets: Floats, features: Floats) -> Floats:
+        return cast("Floats", self.sketch) @ features.T
+
+    def _columns(self, solved: Floats, features: Floats, own: Floats, precisions: Floats) -> Floats:
+        return solved * ((own + self.config.reg) * precisions).astype(np.float32)
+
+    def _rows(self, targets: Floats, solved: Floats, precisions: Floats) -> Floats:
+        """``c'(I - B) / (d + reg - c'u)``: the new item's row of ``A^-1`` times the targets of the fitted ones."""
+        told = targets.T - targets.T @ cast("Floats", self.weights)
+        return (told * precisions[:, None]).astype(np.float32)
+
+    def _pairs(self, rest: Floats, speaking: Floats, own: Floats, precisions: Floats) -> Floats:
+        return rest * speaking[:, None] * ((own + self.config.reg) * precisions)
+
+    def _explaining(self, placed: Placed, own: Floats) -> Floats:
+        return (1 / np.maximum((own + self.config.reg) * placed.precisions, 1e-9)).astype(np.float32)
 
 
 def rows_of_cuts(history: History, n_items: int, config: SlitConfig) -> tuple[Sparse, Sparse]:
@@ -98,10 +133,12 @@ def _decayed(history: History, rows: Longs, n_items: int, decay: float, *, first
     return cast("Sparse", total)
 
 
-def solved(gram: Floats, target: Floats) -> Floats:
-    """``gram^-1 target`` by Cholesky; both arrays (Fortran order) are overwritten."""
+def solved(gram: Floats, target: Floats, more: Floats | None = None) -> Floats:
+    """``gram^-1 target`` by Cholesky; both arrays (Fortran order) are overwritten, and ``more`` by ``gram^-1 more``."""
     factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
     if failed:
         raise CannotFit("the Gram matrix is not positive definite", remedy="Raise reg.")
+    if more is not None:
+        more[:] = lapack.spotrs(factor, more, lower=1, overwrite_b=1)[0]
     weights, _ = lapack.spotrs(factor, target, lower=1, overwrite_b=1)
     return transposed_in_place(weights).T

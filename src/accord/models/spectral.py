@@ -12,7 +12,6 @@ from sklearn.utils.extmath import randomized_svd
 from accord.core.arrays import Floats, Ints, Longs, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
-from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.models.graph import inverse_power, largest_products, positive_part
 from accord.models.linear import HistoryConfig, LinearItems
@@ -71,11 +70,10 @@ class Spectral(LinearItems):
         back = diags_array(inverse_power(self.degrees, 0.5 - self.config.item_power) / largest**2)
         self.weights = largest_products(csr_array(back @ graph.T), csr_array(graph @ shift), self.config.k)
 
-    def _scores(self, queries: Queries) -> Floats:
-        read = self._read(queries.history)[1]
+    def _fitted(self, read: Sparse) -> Floats:
         smooth = (read @ diags_array(inverse_power(self.degrees, 0.5))) @ self.vectors @ self.vectors.T
         smooth *= np.float32(self.config.alpha) * np.sqrt(self.degrees)
-        smooth += super()._scores(queries)
+        smooth += super()._fitted(read)
         return smooth
 
     def _block(self, rows: Longs, columns: Longs | Ints) -> Floats:

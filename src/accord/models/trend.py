@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Self
+
 import numpy as np
 from pydantic import Field
 
-from accord.core.arrays import Doubles, Floats
+from accord.core.arrays import Doubles, Floats, Longs
 from accord.core.config import Config
 from accord.core.dataset import Dataset
 from accord.core.queries import Queries
@@ -44,6 +47,15 @@ class Trend(Recommender):
         expected = early * (late.sum() / max(early.sum(), 1e-9))
         ratio = np.log((late + self.config.shrink) / (expected + self.config.shrink))
         self.trend = (np.log1p(late + early) * ratio).astype(np.float32)
+
+    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
+        self.trend = np.pad(self.trend, (0, len(added)))
+
+    def update(self, data: Dataset, fresh: int) -> Self:
+        """A copy that has learned from the newest events too: counted anew, which is exact."""
+        updated = copy(self)
+        updated._fit(data, Run())
+        return updated
 
     def _counts(self, data: Dataset, chosen: np.ndarray) -> Doubles:
         weights = np.where(chosen, np.maximum(data.event_weights, 0), 0)

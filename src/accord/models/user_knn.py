@@ -13,6 +13,7 @@ from accord.core.run import Run
 from accord.core.slate import EMPTY
 from accord.core.topk import top_k
 from accord.models.linear import HistoryConfig, HistoryReader, block_rows
+from accord.models.placed import resized
 
 
 class UserKnnConfig(HistoryConfig):
@@ -58,6 +59,13 @@ class UserKNN(HistoryReader):
         weighted = csr_array(self.people @ diags_array(self.idf))
         self.norms = _lengths(weighted)
         self.readers = csr_array((weighted @ diags_array(self.idf)).T)
+
+    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
+        n, n_people = data.n_items, len(self.norms)
+        rarity = np.log(n_people) if self.config.idf else 1.0  # as of an item of one reader, as in the fit
+        self.idf = np.pad(self.idf, (0, len(added)), constant_values=np.float32(rarity))
+        self.people = resized(self.people, n_people, n)
+        self.readers = resized(self.readers, n, n_people)
 
     def _scores(self, queries: Queries) -> Floats:
         asked, keys = self._read(queries.history)[1], queries.tie_keys()

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from accord.core.arrays import Floats, Ints, Matrix, Ragged, Sparse
 from accord.core.dataset import Dataset
@@ -98,6 +98,29 @@ def friends(people: int = 18, links: int = 4, seed: int = 0) -> Planted:
     )
     first = np.unique(groups, return_index=True)[1]
     return Planted(data, groups, groups, np.sort(first).astype(np.int32))
+
+
+def with_arrivals(planted: Planted, n: int, seed: int = 0) -> Planted:
+    """The same world with ``n`` more items at the end, whom nobody has touched: each says about what another says."""
+    rng = np.random.default_rng(seed)
+    data = planted.data
+    like = rng.permutation(data.n_items)[:n]
+    names = pa.array([f"new{number}" for number in range(n)])
+    more = data.items.take(like.tolist()).set_column(data.items.column_names.index("item_id"), "item_id", names)
+    vectors = {name: _with_like(rows, like, rng) for name, rows in data.vectors.items()}
+    grown = replace(data, items=pa.concat_tables([data.items, more]), vectors=vectors)
+    groups = np.append(planted.item_groups, planted.item_groups[like])
+    arrived = np.arange(data.n_items, data.n_items + n, dtype=np.int32)
+    return replace(planted, data=grown, item_groups=groups, cold=arrived)
+
+
+def _with_like(rows: Matrix, like: np.ndarray, rng: np.random.Generator) -> Matrix:
+    """The rows, and after them those of ``like`` with a little noise, of the length they had."""
+    if isinstance(rows, csr_array):
+        more = rows[like].toarray() * rng.uniform(0.8, 1.2, (len(like), rows.shape[1]))
+        return csr_array(vstack([rows, csr_array(_unit(more))], format="csr"))
+    more = rows[like] + rng.normal(0, 0.05, (len(like), rows.shape[1]))
+    return np.concatenate([rows, _unit(more)])
 
 
 def daily_events(touched: list[list[int]], rng: np.random.Generator, weights: tuple[float, ...]) -> pa.Table:

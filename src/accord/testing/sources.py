@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,15 +19,15 @@ import pytest
 from scipy.sparse import csr_array
 
 from accord.core import catalog
-from accord.core.arrays import Floats, Ints, Ragged
+from accord.core.arrays import Floats, Ints, Matrix, Ragged
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit, InputError
 from accord.core.queries import Queries
-from accord.core.roles import Explains, Recommender
+from accord.core.roles import Explains, Grows, Recommender, Updates
 from accord.core.run import Run
 from accord.core.slate import EMPTY
 from accord.core.state import load_state, save_state
-from accord.testing.planted import GROUPS, Planted, checkerboard
+from accord.testing.planted import GROUPS, Planted, checkerboard, with_arrivals
 
 RUN = Run(cache=None)
 
@@ -49,6 +49,11 @@ class SourceContract:
     """Whether the numbering of users and items changes nothing; a source that draws a number for each sets False."""
     tolerance: ClassVar[float] = 1e-5
     """How far two scores that should be the same may differ, beside the largest of the source."""
+    grown_tolerance: ClassVar[float] = 1e-5
+    """The same for a source that has grown, beside one that was fitted with the new items: statistics that content
+    of new items would change (a mean, weights between items with events) stay as they were."""
+    updated_tolerance: ClassVar[float] = 1e-5
+    """The same for a source that was updated, beside one that was fitted with the new events."""
 
     @classmethod
     def make(cls, **settings: Any) -> Recommender:
@@ -185,6 +190,70 @@ class SourceContract:
             again = self.make(**{field: self.late[field]}).fit(world.data, RUN)
             self.same(scores_of(source.load_state(fitted.state()), world), scores_of(again, world))
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def later(cls, world: Planted) -> Planted:
+        """The world with eight more items, which nobody has touched."""
+        return with_arrivals(world, 8)
+
+    def test_grown_is_as_if_fitted(self, fitted: Recommender, later: Planted) -> None:
+        """A source that has grown says of all items what a fit on the larger catalogue would say."""
+        assert isinstance(fitted, Grows)
+        grown, again = fitted.grow(later.data), self.make().fit(later.data, RUN)
+        assert grown.n_items == later.data.n_items
+        ours, theirs = scores_of(grown, later), scores_of(again, later)
+        np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
+        scale = max(1e-3, float(np.nanmax(np.abs(theirs), initial=0.0)))
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=self.grown_tolerance * scale)
+
+    def test_growing_in_steps(self, fitted: Recommender, world: Planted, later: Planted) -> None:
+        """Five items and then three, or one and then none, are the same as all eight at once."""
+        whole, grown = fitted.grow(later.data), fitted
+        for n in (5, 6, 6, 8):
+            grown = grown.grow(first_items(later.data, world.data.n_items + n))
+        self.same(scores_of(grown, later), scores_of(whole, later))
+
+    def test_growing_changes_nothing_else(self, fitted: Recommender, world: Planted, later: Planted) -> None:
+        """The source that has grown shares its large arrays with the one before, which answers as it did."""
+        before, state = scores_of(fitted, world), fitted.state()
+        grown = fitted.grow(later.data)
+        np.testing.assert_array_equal(scores_of(fitted, world), before)
+        for name, array in grown.state().items():
+            if array.ndim == 2 and name in state and array.shape == state[name].shape and array.size:
+                assert np.shares_memory(array, state[name]), name
+        with pytest.raises(InputError, match="only grows"):
+            grown.grow(world.data)
+
+    def test_grown_saved_and_loaded(self, fitted: Recommender, later: Planted, tmp_path: Path) -> None:
+        """What a source knows of items that came later is saved with it."""
+        grown = fitted.grow(later.data)
+        save_state(tmp_path / "part.safetensors", grown.state())
+        loaded = type(grown)(**grown.config.model_dump(mode="python"))
+        loaded.load_state(load_state(tmp_path / "part.safetensors"))
+        np.testing.assert_array_equal(scores_of(loaded, later), scores_of(grown, later))
+
+    def test_grown_items_in_their_group(self, fitted: Recommender, later: Planted) -> None:
+        """Items that came after the fit are placed as well as those that nobody has touched."""
+        if not self.places_cold:
+            pytest.skip("learns from events alone")
+        slate = fitted.grow(later.data).offer(later.data.queries(candidates=later.cold), 1)
+        there = np.isin(later.user_groups, later.item_groups[later.cold])
+        right = later.item_groups[slate.items[there, 0]] == later.user_groups[there]
+        assert right.mean() > 0.8 > 3 / GROUPS
+
+    def test_updated_is_as_if_fitted(self, later: Planted) -> None:
+        """A source that updates says after new events what a fit on all of them would say."""
+        data, old = later.data, np.arange(later.data.n_events) < later.data.n_events - 12
+        source = self.make().fit(data.with_events(old), RUN)
+        if not isinstance(source, Updates):
+            pytest.skip("waits for the next fit")
+        before = scores_of(source, later)
+        updated, again = source.update(data, 12), self.make().fit(data, RUN)
+        ours, theirs = scores_of(updated, later), scores_of(again, later)
+        scale = max(1e-3, float(np.nanmax(np.abs(theirs), initial=0.0)))
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=self.updated_tolerance * scale)
+        np.testing.assert_array_equal(scores_of(source, later), before)
+
     @pytest.mark.parametrize("lack", ["clock", "order", "vectors", "events"])
     def test_lacking_data(self, world: Planted, lack: str) -> None:
         """Without what it needs a source says so; otherwise it answers all the same."""
@@ -238,6 +307,12 @@ def questions(world: Planted) -> Queries:
     rows += [[], [int(world.cold[0])], rng.integers(0, world.data.n_items, 300).tolist()]
     banned = Ragged.of([rng.permutation(world.data.n_items)[: n % 4].tolist() for n in range(len(rows))])
     return Queries.of(rows, exclude=banned)
+
+
+def first_items(data: Dataset, n: int) -> Dataset:
+    """The data with only its first items, which all events are about."""
+    vectors = {name: cast("Matrix", rows[:n]) for name, rows in data.vectors.items()}
+    return replace(data, items=data.items.slice(0, n), vectors=vectors)
 
 
 def renumbered(queries: Queries, new: Ints) -> Queries:
