@@ -1,0 +1,96 @@
+"""The app: its parts put together, nothing global."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
+
+from accord import __version__
+from accord.core.run import Run
+from accord.pipeline.placements import Placement, load_placements
+from accord.serve.access import SCHEMES
+from accord.serve.answering import Answers
+from accord.serve.errors import add_handlers
+from accord.serve.gate import Gate
+from accord.serve.keys import KeyRing
+from accord.serve.limits import RateLimit
+from accord.serve.live import Live
+from accord.serve.logs import Log, make_log
+from accord.serve.metrics import Metrics
+from accord.serve.preparing import prepare
+from accord.serve.routes import events, health, items, models, placements, recommend, users
+from accord.serve.settings import ServeSettings
+
+ROUTERS = (events.router, items.router, users.router, recommend.router, placements.router, models.router, health.router)
+DESCRIPTION = """Live recommendations: an event counts on the next request, an item posted a second ago can be
+recommended, and nothing acknowledged is lost. Every error has one shape, `ErrorAnswer`."""
+
+
+def create_app(settings: ServeSettings, log: Log | None = None) -> FastAPI:
+    """The app of one worker. Raises ``InputError`` where a file or an address of the settings cannot be used.
+
+    Its state lives in ``app.state``: ``live`` (store, pipeline), ``answers``, ``keyed``. It begins when the server
+    starts the app, and ends with it.
+    """
+    settings.check_exposed()
+    log, metrics = log or make_log(), Metrics()
+    keys = KeyRing(settings.keys) if settings.keys is not None else None
+    app = FastAPI(
+        title="Accord",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,  # the pages that come with the framework load scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan(settings, metrics, log),
+    )
+    app.state.keyed = keys is not None
+    app.state.settings = settings
+    add_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.openapi = lambda: _openapi(app)
+    app.add_middleware(Gate, keys=keys, rate=RateLimit(settings.rate), most=settings.max_body, metrics=metrics, log=log)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+        )
+    return app
+
+
+def _lifespan(settings: ServeSettings, metrics: Metrics, log: Log) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        if not settings.prepared:
+            await run_in_threadpool(prepare, settings, Run(cache=None))
+        live = await run_in_threadpool(Live, settings, metrics, log)
+        app.state.live, app.state.answers = live, Answers(live, _placements(settings))
+        live.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(live.stop)
+
+    return lifespan
+
+
+def _placements(settings: ServeSettings) -> dict[str, Placement]:
+    return load_placements(settings.placements) if settings.placements is not None else {}
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the ways to send a key."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        document.setdefault("components", {})["securitySchemes"] = SCHEMES
+        app.openapi_schema = document
+    return app.openapi_schema

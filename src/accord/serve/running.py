@@ -1,0 +1,60 @@
+"""The server's processes: one parent that prepares everything, and one worker or more that answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from accord.serve.app import create_app
+from accord.serve.metrics import SHARED
+from accord.serve.settings import ServeSettings
+
+GRACE = 20
+"""Seconds that requests under way have when the server is told to stop."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def run_server(settings: ServeSettings) -> None:
+    """Answer until SIGTERM or Ctrl-C; requests under way are finished first. ``settings`` must be prepared.
+
+    With several workers each is a process of its own with its own copy of the learned arrays; they share the port, the
+    store and the registry, and nothing else.
+    """
+    config = uvicorn.Config(
+        partial(create_app, settings),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        access_log=False,  # its lines hold addresses with ids
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=30,
+    )
+    if settings.workers == 1:
+        uvicorn.Server(config).run()
+        return
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
+    with _shared_metrics():
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
+
+
+@contextmanager
+def _shared_metrics() -> Generator[None]:
+    """A fresh folder in which the workers count together; they learn of it by the environment."""
+    folder = Path(tempfile.mkdtemp(prefix="accord-metrics-"))
+    os.environ[SHARED] = str(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
