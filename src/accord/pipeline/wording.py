@@ -35,7 +35,7 @@ def fitting(pipeline: Pipeline, words: str, run: Run) -> Floats:
             "the pipeline reads no texts", place="text", remedy="Train one with encoders on items that have titles."
         )
     understood = [share for share in shares if share.any()]
-    return np.mean(understood, axis=0, dtype=np.float32) if understood else shares[0]
+    return np.stack(understood or shares).mean(axis=0)
 
 
 def asked(items: pa.Table, words: str) -> pa.Table | None:
