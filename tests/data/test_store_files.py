@@ -12,6 +12,7 @@ import pytest
 
 from accord.core.errors import InputError
 from accord.data.store import Event, SqliteStore, StoreUnavailable, open_store, restore
+from accord.data.store.connections import Turn
 from accord.data.store.migrations import VERSION
 from accord.testing.stores import SHOWN, event
 
@@ -229,4 +230,14 @@ def test_a_full_disk_refuses_and_loses_nothing(path):
     assert done.returncode == 0, done.stderr
     store = SqliteStore(path)
     assert store.counts()["events"] == int(done.stdout) + 1
+    store.close()
+
+
+def test_a_writer_that_holds_its_turn_for_ever_is_said(path):
+    store = SqliteStore(path, patience=0.05)
+    turn = Turn(path, "")
+    with turn.taken(), pytest.raises(StoreUnavailable, match="does not answer"):
+        store.append_events([event(1)])
+    turn.close()
+    assert store.append_events([event(2)]).accepted == 1
     store.close()

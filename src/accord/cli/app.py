@@ -13,7 +13,7 @@ from accord.core.errors import AccordError, InputError, Interrupted
 
 COMMANDS = (
     *("import_data", "evaluate", "train", "recommend", "predict", "similar", "explain", "rules"),
-    *("models", "refresh"),
+    *("serve", "keys", "models", "refresh", "store"),
     *("datasets", "presets"),
 )
 INTERRUPTED = 130

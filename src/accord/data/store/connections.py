@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import sqlite3
@@ -27,7 +28,7 @@ _PRAGMAS = (
 )
 _LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _STRANGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
-_WAITS = (0.0003, 0.003)
+_WAITS = (0.00005, 0.0005)
 _random = SystemRandom()
 
 
@@ -52,7 +53,7 @@ def begin(connection: sqlite3.Connection, patience: float) -> None:
     """Begin a transaction that may write, waiting for the other writers at most ``patience`` seconds.
 
     The waits are drawn at random, so that processes that wait for one another fall out of step; SQLite's own would
-    grow to 0.1 s.
+    grow to 0.1 s. Who holds the ``Turn`` seldom waits at all.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -86,6 +87,34 @@ def translated(error: sqlite3.Error, place: str) -> AccordError:
         return InputError(f"not a database, or a damaged one ({error})", place=place, remedy="Restore a backup.")
     remedy = "Try again." if _is(error, _LOCKED) else "Check the path, its permissions and the room on the disk."
     return StoreUnavailable(f"the store cannot be used now ({error})", place=place, remedy=remedy)
+
+
+class Turn:
+    """Whose turn it is to write, among the processes of a machine that share a store: a lock on a file beside it.
+
+    SQLite's own lock is what keeps the data whole; but who waits for it has to ask again and again, and comes late.
+    Here the system wakes the next one. The lock of a process that was killed is free.
+    """
+
+    def __init__(self, path: Path, place: str) -> None:
+        try:
+            self._file = path.with_name(f"{path.name}-turn").open("ab")
+        except OSError as error:
+            problem = f"the store cannot be used now ({error.strerror})"
+            raise StoreUnavailable(problem, place=place, remedy="Check the folder and its permissions.") from None
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for the turn, and hold it."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
 
 class Readers:

@@ -130,9 +130,8 @@ class SqliteStore:
     def put_impression(self, impression: Impression, *, wait: bool = True) -> None:
         """See ``Store``."""
         items, request = impression_json(impression)
-        answer = self._writer.submit(lambda connection: rows.put_impression(connection, impression, items, request))
-        if wait:
-            answer.result()
+        put = self._writer.run if wait else self._writer.submit
+        put(lambda connection: rows.put_impression(connection, impression, items, request))
 
     def impression(self, impression_id: str) -> Impression | None:
         """See ``Store``."""

@@ -12,13 +12,15 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from accord.data.store.base import StoreUnavailable
-from accord.data.store.connections import begin, connect, translated
+from accord.data.store.connections import Turn, begin, connect, translated
 from accord.data.store.events import Commits
 
 T = TypeVar("T")
 
 MOST_ROWS = 20_000
 """Rows after which a transaction takes no further request: the others wait no longer than these take."""
+ANSWERS = 6.0
+"""How many times its patience for a lock a request waits for its answer, behind others and on a slow disk."""
 MOST_WAITING = 10_000
 """Requests that may wait; more are refused with ``StoreUnavailable``."""
 
@@ -35,6 +37,7 @@ class Writer:
 
     def __init__(self, path: Path, place: str, patience: float) -> None:
         self._place, self._patience = place, patience
+        self._turn = Turn(path, place)
         self._connection = connect(path, 0.0)  # ``begin`` waits in its own way
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._rows = self._transactions = 0
@@ -58,8 +61,13 @@ class Writer:
         return job.answer
 
     def run(self, work: Callable[[sqlite3.Connection], T], rows: int = 1) -> T:
-        """The result of ``work``, after the commit."""
-        return self.submit(work, rows).result()
+        """The result of ``work``, after the commit. Raises ``StoreUnavailable`` where that takes far too long."""
+        answer = self.submit(work, rows)
+        try:
+            return answer.result(ANSWERS * self._patience)
+        except TimeoutError:
+            answer.cancel()
+            raise StoreUnavailable("the store does not answer", place=self._place, remedy="Try again.") from None
 
     def commits(self) -> Commits:
         """Rows and transactions so far."""
@@ -73,6 +81,7 @@ class Writer:
                 self._jobs.put(None)
         self._thread.join()
         self._connection.close()
+        self._turn.close()
 
     def _serve(self) -> None:
         last = False
@@ -100,7 +109,8 @@ class Writer:
 
     def _answer(self, batch: list[_Job]) -> None:
         try:
-            results = self._commit(batch)
+            with self._turn.taken():
+                results = self._commit(batch)
         except Exception as error:
             if len(batch) > 1 and not isinstance(error, sqlite3.OperationalError):
                 for job in batch:  # one of them is to blame; the others shall not suffer
