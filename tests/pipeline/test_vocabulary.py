@@ -71,6 +71,24 @@ def test_a_word_of_all_stays_where_a_pair_is_of_one() -> None:
     assert common_words(of_titles(TITLES), np.array([[1]], np.int32), told, 3)[0, 0] == ["wool"]
 
 
+def test_words_that_everything_has_are_no_reason() -> None:
+    titles = [f"the {word} {word}{number % 5}" for number, word in enumerate(["lamp", "bolt", "leaf"] * 20)]
+    assert words_of(of_titles(titles, ngrams=(1, 1)), [0])[15] == ["lamp0", "lamp"]
+
+
+def test_a_source_that_hardly_speaks_gives_no_words(pipeline: Pipeline) -> None:
+    names = tuple(pipeline.sources)
+    quiet, loud = (Weighted(sources=names) for _ in range(2))
+    quiet.weights = np.array([[0.01 if name == "content" else 0.33 for name in names]] * 2, np.float32)
+    queries = pipeline.data.queries(np.arange(5))
+    slate = pipeline.recommend(queries, 5)
+    told = [
+        [bool(reason.words) for row in explain(replace(pipeline, fuser=fuser), queries, slate) for reason in row]
+        for fuser in (quiet, loud)
+    ]
+    assert sum(told[0]) < 3 < sum(told[1])
+
+
 def test_values_are_those_of_the_cosine() -> None:
     pipeline = of_titles(TITLES, ngrams=(1, 1))
     vectors = pipeline.data.vectors["tfidf"].toarray()

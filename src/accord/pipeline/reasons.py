@@ -16,7 +16,7 @@ from accord.core.slate import Slate
 from accord.pipeline.counterfactual import DEPTH, Without, without_events
 from accord.pipeline.credit import Cell, Told, credits_of, strongest
 from accord.pipeline.pipeline import Gathered, Pipeline
-from accord.pipeline.shapley import Attribution, attributed
+from accord.pipeline.shapley import BASE, Attribution, attributed
 from accord.pipeline.vocabulary import common_words, spelling
 from accord.pipeline.words import Reason, plain, sentence, titles_of
 from accord.rerank.boosts import BOOST
@@ -34,6 +34,8 @@ __all__ = [
     "told",
 ]
 
+WORTH_WORDS = 0.05
+"""Words are named where the sources that read them make at least such a share of what speaks for an item."""
 BLOCK = 16
 """Queries that are explained at a time."""
 
@@ -131,6 +133,7 @@ def _of_chunk(pipeline: Pipeline, gathered: Gathered, boosts: Floats, most: int)
         encoder: strongest(gathered, [credit[name] for name in names if name in credit], most)
         for encoder, names in spelling(pipeline).items()
     }
+    readers = {name for names in spelling(pipeline).values() for name in names}
     words = common_words(pipeline, items, spelt, most)
     shared = _shared(pipeline.data.items, items, because)
     out: list[list[Reason]] = [[] for _ in parts]
@@ -138,8 +141,9 @@ def _of_chunk(pipeline: Pipeline, gathered: Gathered, boosts: Floats, most: int)
         boost = float(boosts[row, place])
         sources = {} if _is_silent(pipeline, gathered, row) else _sources(parts[row], place, boost)
         score = float(gathered.asked.column(c.SCORE)[row, place]) + boost
-        known = shared[row, place], words.get((row, place), [])
-        out[row].append(Reason(int(items[row, place]), score, sources, events, *known))
+        spoken = words.get((row, place), []) if _share(sources, readers) >= WORTH_WORDS else []
+        reason = Reason(int(items[row, place]), score, sources, events, shared[row, place], spoken)
+        out[row].append(reason)
     return out
 
 
@@ -151,6 +155,12 @@ def _is_silent(pipeline: Pipeline, gathered: Gathered, row: int) -> bool:
 def _sources(parts: Attribution, place: int, boost: float) -> dict[str, float]:
     named = dict(zip(parts.names, map(float, parts.values[place]), strict=True))
     return {**named, BOOST: boost} if boost else named
+
+
+def _share(sources: Mapping[str, float], some: set[str]) -> float:
+    """The share of some sources in all that speaks for an item."""
+    adding = {name: max(value, 0.0) for name, value in sources.items() if name != BASE}
+    return sum(value for name, value in adding.items() if name in some) / (sum(adding.values()) or 1.0)
 
 
 def _shared(table: pa.Table, items: Ints, because: Mapping[Cell, Told]) -> dict[Cell, list[str]]:

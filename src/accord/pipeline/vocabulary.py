@@ -9,12 +9,15 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
-from accord.core.arrays import Floats, Ints, Sparse
+from accord.core.arrays import Bools, Floats, Ints, Sparse
 from accord.core.run import Run
 from accord.encode.segment import HAN
 from accord.encode.tfidf import Tfidf
 from accord.pipeline.credit import Cell, Told
 from accord.pipeline.pipeline import Pipeline
+
+COMMON, FEW = 0.05, 20
+"""Terms of a larger share of the catalogue than this, and of more items than this, are no reason: "the", "new"."""
 
 
 def spelling(pipeline: Pipeline) -> dict[str, list[str]]:
@@ -90,11 +93,15 @@ class _Terms:
     """``float32[N, terms]``: a row for each of ``rows``."""
     rows: Mapping[int, int]
     """The row of each item number."""
+    telling: Bools
+    """``bool[terms]``: terms that few enough items have."""
 
     @classmethod
     def of(cls, reader: Tfidf, items: pa.Table, numbers: list[int]) -> _Terms:
         vectors = reader.encode(items.take(numbers), Run(cache=None))
-        return cls(reader.vocabulary, vectors, {number: row for row, number in enumerate(numbers)})
+        counts = (1 + items.num_rows) / np.exp(reader.idf - 1) - 1  # see smooth_idf; since then it has hardly grown
+        telling = np.rint(counts) <= max(FEW, COMMON * items.num_rows)
+        return cls(reader.vocabulary, vectors, {number: row for row, number in enumerate(numbers)}, telling)
 
     def shared(self, item: int, events: Told) -> list[tuple[str, float]]:
         """The terms of the item that the events have too, with what each adds to the likeness."""
@@ -102,4 +109,5 @@ class _Terms:
         others = np.array([self.rows[event] for event, _ in events])
         weights = np.array([share for _, share in events], np.float32)
         values: Floats = (weights @ self.vectors[others][:, own.indices].toarray()) * own.data
-        return [(self.vocabulary[own.indices[at]], float(values[at])) for at in np.flatnonzero(values > 0).tolist()]
+        told = np.flatnonzero((values > 0) & self.telling[own.indices])
+        return [(self.vocabulary[own.indices[at]], float(values[at])) for at in told.tolist()]
