@@ -143,6 +143,24 @@ def test_as_json_everything_is_named(pipeline: Pipeline) -> None:
         assert entry["text"].startswith("因为")
 
 
+def test_a_source_that_failed_is_not_asked_for_reasons(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(pipeline.sources["knn"], "parts", fails)
+    fuser = Weighted(sources=tuple(pipeline.sources))
+    fuser.shift = np.ones(1, np.float32)  # spread evenly, over what failed too
+    guarded = replace(
+        pipeline, fuser=fuser, guard=lambda tasks: {name: task() for name, task in tasks.items() if name != "knn"}
+    )
+    queries = guarded.data.queries(np.arange(2))
+    cold = np.tile(shop.world().cold[:4], (2, 1)).astype(np.int32)
+    for row in explain(guarded, queries, Slate(cold)):
+        for reason in row:
+            assert reason.sources["knn"] > 0
+            assert sum(reason.sources.values()) == pytest.approx(reason.score, abs=1e-4)
+
+
 def test_nothing_asked_is_nothing_told(pipeline: Pipeline) -> None:
     queries = pipeline.data.queries(np.arange(2))
     assert told(pipeline, queries, Slate(np.full((2, 3), -1, np.int32)), without=True) == [[], []]

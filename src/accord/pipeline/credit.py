@@ -22,12 +22,14 @@ def credits_of(pipeline: Pipeline, gathered: Gathered, parts: Sequence[Attributi
     """``float32[B, K, H]`` by source: what each history event (padded to the longest, H) adds to the fused score.
 
     Only what speaks for an item counts: a source's part is split among the events in proportion to what each adds to
-    the source's own score. Sources that read no history, or add nothing, give no credit; nor do sources that were
-    grouped as ``others``.
+    the source's own score. Sources that read no history, have no opinion (one that failed is not asked again) or add
+    nothing give no credit; nor do sources that were grouped as ``others``.
     """
     found = dict[str, Floats]()
     for name, source in pipeline.sources.items():
-        added = np.maximum(np.array([_part(row, name, gathered.asked.width) for row in parts]), 0)
+        heard = gathered.asked.facts[f"{name}.spread"] > 0
+        own_part = np.array([_part(row, name, gathered.asked.width) for row in parts])
+        added = np.where(heard[:, None], np.maximum(own_part, 0), 0)
         if isinstance(source, Explains) and added.any():
             own = np.maximum(source.parts(gathered.queries, gathered.asked.items), 0)
             total = np.maximum(own.sum(axis=2, keepdims=True), 1e-12)
