@@ -25,6 +25,7 @@ MAX_NUMBER = 2**53
 """The largest whole number, on either side of zero: beyond it a float64 has gaps."""
 MAX_TIME = 1e11
 """The latest time in seconds since 1970, the year 5138: larger numbers are milliseconds."""
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def check_event(event: Event, place: str = "event") -> None:
@@ -145,7 +146,7 @@ def _check_size(values: Any, most: int, place: str, what: str) -> None:
 
 def _bounded_json(value: Any, place: str) -> str:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _JSON.encode(value)
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"cannot be written as JSON ({error})", place=place) from None

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from accord.core.dataset import Dataset
 from accord.core.errors import InputError
 from accord.core.run import Run
 from accord.data.store.base import Store
-from accord.data.store.events import Event, Fields
+from accord.data.store.events import Appended, Event, Fields
 from accord.data.store.limits import MAX_VALUE
 
 CHUNK = 20_000
@@ -43,12 +44,22 @@ def seed(store: Store, data: Dataset, run: Run | None = None) -> bool:
         store.add_facts("items", list(_fields(chunk, c.ITEM)))
     for chunk in run.progress.track(_chunks(data.users), "storing users"):
         store.add_facts("users", [row for row in _fields(chunk, c.USER) if row[0] not in erased])
-    chunks = list(range(0, data.n_events, CHUNK))
-    for start in run.progress.track(chunks, "storing events"):
-        events = _events(data, start, progress["started"])
-        store.append_events([event for event in events if event.user_id not in erased])
+    _store_events(store, data, progress["started"], erased, run)
     store.put_meta(SEEDED, json.dumps({**progress, "done": True}))
     return True
+
+
+def _store_events(store: Store, data: Dataset, seeded: float, erased: set[str], run: Run) -> None:
+    """Append all events in order; one chunk is made while the one before is written."""
+    with ThreadPoolExecutor(1) as writer:
+        waits: Future[Appended] | None = None
+        for start in run.progress.track(list(range(0, data.n_events, CHUNK)), "storing events"):
+            events = [event for event in _events(data, start, seeded) if event.user_id not in erased]
+            if waits is not None:
+                waits.result()
+            waits = writer.submit(store.append_events, events)
+        if waits is not None:
+            waits.result()
 
 
 def _progress(store: Store, data: Dataset) -> dict[str, Any]:
