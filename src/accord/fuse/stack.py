@@ -24,7 +24,7 @@ from accord.fuse.features import OWN, VIEWS, features
 from accord.fuse.moves import by_source, shares
 from accord.fuse.trees import Trees, boosting
 
-ROUNDS = (100, 200, 300)
+ROUNDS = (50, 100, 150)
 """The numbers of trees that are tried."""
 FEWEST = 1_000
 """Held-back queries below which trees follow noise."""
@@ -41,15 +41,15 @@ class StackConfig(FuserConfig):
     """The fusion that is reordered: its kind and parameters; without ``sources`` of its own it has all of them."""
     layout: tuple[str, ...] = ()
     """The sources that the trees were learned on, where it is no longer asked of all of them."""
-    top: int = Field(default=100, ge=10, le=1_000)
+    top: int = Field(default=50, ge=10, le=1_000)
     """How many of its best places are reordered."""
     objective: Literal["lambdarank", "binary"] = "binary"
     """LambdaMART, or the log-loss of each place: as good in our measurements, and learned in a third of the time."""
-    bags: int = Field(default=2, ge=1, le=10)
+    bags: int = Field(default=3, ge=1, le=10)
     """Boosters, each of another seed, whose values are added up."""
     leaves: int = Field(default=15, ge=2, le=256)
     """Leaves of each tree."""
-    lr: float = Field(default=0.05, gt=0, le=1)
+    lr: float = Field(default=0.1, gt=0, le=1)
     """How much each tree counts."""
     min_leaf: int = Field(default=200, ge=1)
     """The fewest places that a leaf is learned from."""
