@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -244,3 +245,29 @@ def test_events_without_their_numbers_are_refused(tmp_path):
     small(events=small().events.drop_columns(["user"])).save(tmp_path)
     with pytest.raises(DataError, match="no column 'user'"):
         Dataset.load(tmp_path)
+
+
+def test_more_items_leave_what_the_events_say():
+    data = small()
+    data.histories, data.matrix, data.item_counts  # noqa: B018 - worked out before
+    items = pa.concat_tables([data.items, pa.table({"item_id": ["e"], "categories": [["z"]]})])
+    grown = data.with_items(items, {"v": np.ones((5, 2), np.float32)})
+    assert grown.histories is data.histories
+    for name in ("item_ids", "item_numbers", "item_counts"):
+        again = getattr(replace(grown), name)
+        assert list(getattr(grown, name)) == list(again)
+    np.testing.assert_array_equal(grown.matrix.toarray(), replace(grown).matrix.toarray())
+    assert (data.n_items, data.vectors) == (4, {})
+    with pytest.raises(DataError, match="only grows"):
+        grown.with_items(data.items, {})
+
+
+def test_newer_events_come_last_in_the_columns_of_the_log():
+    data = small()
+    more = pa.table({"user": [3], "item": [3], "weight": [1.0], "timestamp": [60], "colour": ["red"]})
+    later = data.with_newest(more, pa.table({"user_id": ["x"]}))
+    assert later.histories.ragged[3].tolist() == [3]
+    assert later.events.schema == data.events.schema
+    assert (data.n_events, data.n_users) == (5, 3)
+    with pytest.raises(DataError, match="numbers from 0 to 3"):
+        data.with_newest(more.set_column(1, "item", pa.array([9])), pa.table({"user_id": ["x"]}))

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from accord.core.config import Config
 from accord.core.errors import ArtefactError, InputError
 from accord.core.part import Part
-from accord.core.state import file_digest, load_state, save_state
+from accord.core.state import file_digest, load_state, map_state, save_state
 
 
 class Both(Part):
@@ -57,6 +57,36 @@ def test_shape_type_and_values_survive(array, tmp_path):
     again = load_state(tmp_path / "x.safetensors")["x"]
     assert (again.shape, again.dtype) == (array.shape, array.dtype)
     assert np.array_equal(again, array)
+    mapped = map_state(tmp_path / "x.safetensors")["x"]
+    assert (mapped.shape, mapped.dtype) == (array.shape, array.dtype)
+    assert np.array_equal(mapped, array)
+
+
+def test_a_mapped_array_is_its_readers_own(tmp_path):
+    path = tmp_path / "both.safetensors"
+    save_state(path, trained().state())
+    before = path.read_bytes()
+    one, other = map_state(path), map_state(path)
+    one["dense"][:] = 7
+    assert np.array_equal(other["dense"], trained().dense)
+    assert path.read_bytes() == before
+    with pytest.raises(ArtefactError, match="missing"):
+        map_state(tmp_path / "nothing.safetensors")
+    path.write_bytes(before[:-4])
+    with pytest.raises(ArtefactError, match="not a readable"):
+        map_state(path)
+
+
+def test_what_earlier_versions_lack_is_none(tmp_path):
+    class Later(Both):
+        learned_lately = ("extra",)
+        extra: Any = None
+
+    again = Later().load_state(trained().state())
+    assert again.extra is None
+    assert "extra" not in again.state()
+    again.extra = csr_array(np.eye(2))
+    assert np.array_equal(Later().load_state(again.state()).extra.toarray(), np.eye(2))
 
 
 def test_a_missing_array_is_named():

@@ -71,6 +71,16 @@ class Ragged:
         return Ragged(self.values[mask], offsets_of(np.bincount(self.rows[mask], minlength=len(self))))
 
 
+def stacked(first: Matrix, more: Matrix) -> Matrix:
+    """``[n + m, dim]``: two sets of rows as one, both sparse or both dense."""
+    if isinstance(first, csr_array) and isinstance(more, csr_array):
+        values = np.concatenate([first.data, more.data])
+        columns = np.concatenate([first.indices, more.indices])
+        offsets = np.concatenate([first.indptr, more.indptr[1:] + first.indptr[-1]])
+        return csr_array((values, columns, offsets), shape=(first.shape[0] + more.shape[0], first.shape[1]))
+    return np.concatenate([np.asarray(first), np.asarray(more)])
+
+
 def scrambled(numbers: NDArray[Any], salt: NDArray[np.uint32] | np.uint32) -> NDArray[np.uint32]:
     """A pseudo-random number for each number, another for each salt; different numbers never get the same.
 

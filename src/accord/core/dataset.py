@@ -143,13 +143,28 @@ class Dataset:
         """
         if items.num_rows < self.n_items:
             raise DataError("a catalogue only grows", value=items.num_rows)
-        data = replace(self, items=items, vectors=vectors)
-        known = {name: self.__dict__[name] for name in _OF_EVENTS if name in self.__dict__}
+        data, new = replace(self, items=items, vectors=vectors), names(items.slice(self.n_items), c.ITEM)
+        numbers = zip(new, range(self.n_items, items.num_rows), strict=True)
+        known: dict[str, Any] = {
+            "item_ids": np.append(self.item_ids, new),
+            "item_numbers": self.item_numbers | dict(numbers),
+        }
+        known |= {name: self.__dict__[name] for name in _OF_EVENTS if name in self.__dict__}
         known["item_counts"] = np.pad(self.item_counts, (0, items.num_rows - self.n_items))
         if "matrix" in self.__dict__:
             parts = (self.matrix.data, self.matrix.indices, self.matrix.indptr)
             known["matrix"] = csr_array(parts, shape=(self.n_users, items.num_rows))
         data.__dict__.update(known)  # cached properties look there first
+        return data
+
+    def with_newest(self, events: pa.Table, users: pa.Table) -> Dataset:
+        """A copy with more events after the known ones, in the order given, and more users after the known ones.
+
+        Columns that the new rows lack are null there; those that the log lacks are left out. Raises ``DataError`` for
+        numbers that are no users or items.
+        """
+        data = replace(self, events=_appended(self.events, events), users=_appended(self.users, users))
+        _check_numbers(data, "events")
         return data
 
     def queries(self, users: NDArray[np.integer] | None = None, **settings: Any) -> Queries:
@@ -199,14 +214,24 @@ class Dataset:
         data = cls(events, items, users, links, schema["order"])
         if data.fingerprint != schema["fingerprint"]:
             raise DataError("the tables do not match schema.json", place=str(folder), remedy="Import the data again.")
-        _check_numbers(data, folder)
+        _check_numbers(data, str(folder / "events.parquet"))
         return data
 
 
-def _check_numbers(data: Dataset, folder: Path) -> None:
+def _appended(table: pa.Table, more: pa.Table) -> pa.Table:
+    """The rows of both, in the columns and types of the first."""
+    columns: dict[str, Any] = {}
+    schema: Any = table.schema
+    for name in table.column_names:
+        kind = schema.field(name).type
+        columns[name] = more[name].cast(kind) if name in more.column_names else pa.nulls(more.num_rows, kind)
+    rows = pa.table(columns, schema=schema)  # pyright: ignore[reportUnknownMemberType]
+    return pa.concat_tables([table, rows])
+
+
+def _check_numbers(data: Dataset, place: str) -> None:
     """Sparse products index by these numbers without looking: a stranger's file must not reach outside."""
     for name, size in ((c.USER_NUMBER, data.n_users), (c.ITEM_NUMBER, data.n_items)):
-        place = str(folder / "events.parquet")
         if name not in data.events.column_names:
             raise DataError(f"no column {name!r}", place=place, value=data.events.column_names)
         numbers = data.events[name].to_numpy()

@@ -66,6 +66,7 @@ class BridgeRidge(LinearItems):
 
     Config = BridgeRidgeConfig
     evidence = "behaviour that content predicts"
+    edits = "columns"
     learned_lately = ("lenders", "coefficients", "taught", "scale")
     lenders: Bools | None = None
     """``bool[n]``: the items that the regression learned from, those with events at the fit."""
@@ -94,6 +95,11 @@ class BridgeRidge(LinearItems):
         self.weights, self.coefficients = self._kept.weights, self._kept.coefficients
         self.taught, self.scale = self._kept.taught, np.asarray(self._kept.scale)
         self.lenders = data.item_counts > 0
+
+    def _edited(self, data: Dataset, items: Longs, placed: Placed) -> Placed:
+        """Items with events wait for the next fit: what their content says is mixed with their own columns."""
+        none = np.zeros(0, dtype=bool) if self.lenders is None else self.lenders
+        return super()._edited(data, items[~none[items]] if len(none) else items[:0], placed)
 
     def _placing(self, data: Dataset, items: Longs, placed: Placed) -> Block | None:
         if self.coefficients is None or self.lenders is None or self.scale is None:

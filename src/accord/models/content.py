@@ -8,13 +8,13 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array, diags_array, vstack
 
-from accord.core.arrays import Floats, Ints, Longs, Matrix, Sparse
+from accord.core.arrays import Floats, Ints, Longs, Matrix, Sparse, stacked
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
-from accord.models.placed import Block, Placed, stacked, with_rows
+from accord.models.placed import Block, Placed, with_rows
 from accord.models.shared import shared
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from accord.core.arrays import Bools, Floats, Longs, Matrix, Sparse
+from accord.core.arrays import Bools, Floats, Longs, Matrix, Sparse, stacked
 from accord.core.errors import ArtefactError
 from accord.core.part import State, pack, unpack
 
@@ -153,16 +153,6 @@ def with_rows(matrix: Matrix, rows: Longs, values: Matrix) -> Matrix:
     order = np.arange(matrix.shape[0])
     order[rows] = matrix.shape[0] + np.arange(len(rows))
     return cast("Matrix", stacked(matrix, values)[order])
-
-
-def stacked(first: Matrix, more: Matrix) -> Matrix:
-    """Two sets of rows as one, both sparse or both dense."""
-    if isinstance(first, csr_array) and isinstance(more, csr_array):
-        values = np.concatenate([first.data, more.data])
-        columns = np.concatenate([first.indices, more.indices])
-        offsets = np.concatenate([first.indptr, more.indptr[1:] + first.indptr[-1]])
-        return csr_array((values, columns, offsets), shape=(first.shape[0] + more.shape[0], first.shape[1]))
-    return np.concatenate([np.asarray(first), np.asarray(more)])
 
 
 def _marked(numbers: Longs, n: int) -> Bools:

@@ -8,7 +8,7 @@
     vocab.parquet          the catalogue, in the order of item numbers
     users.parquet          the known users
     histories.parquet      their events: user, item, weight, timestamp; with heads also event and value
-    parts/*.safetensors    learned arrays, one file a part
+    parts/*.safetensors    learned arrays, one file a part; the encoded item columns that sources read
 """
 
 from __future__ import annotations
@@ -26,16 +26,20 @@ import numpy as np
 from accord import __version__
 from accord.core import catalog
 from accord.core import columns as c
+from accord.core.arrays import Matrix
 from accord.core.dataset import Dataset
 from accord.core.errors import ArtefactError
-from accord.core.part import Part
+from accord.core.part import Part, pack, unpack
 from accord.core.roles import Recommender
-from accord.core.state import load_state, save_state
+from accord.core.state import map_state, save_state
 from accord.core.tables import read_table, write_table
-from accord.pipeline.card import read_card, read_text, verify, write_card
+from accord.pipeline.card import CARD, read_card, read_text, verify, write_card
+from accord.pipeline.columns import read_columns
 from accord.pipeline.pipeline import FALLBACK, Pipeline
 from accord.pipeline.spec import PipelineSpec, Search, Values, make, spec_of
 
+COLUMN = "rows"
+"""The name of an encoded column in its file."""
 __all__ = ["check_place", "load", "read_card", "resolved", "save"]
 
 
@@ -75,6 +79,7 @@ def _fill(fresh: Path, pipeline: Pipeline, facts: dict[str, Any]) -> None:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config_digest": pipeline.spec.digest,
         "order": pipeline.data.order,
+        **({"fresh": pipeline.fresh} if pipeline.fresh else {}),
         **facts,
     }
     write_card(fresh, card)
@@ -117,6 +122,7 @@ def load(folder: Path) -> Pipeline:
         items=read_table(folder / "vocab.parquet"),
         users=read_table(folder / "users.parquet"),
         order=card["order"],
+        vectors={name: _column(folder, name) for name in spec.encoders if _path(folder, "columns", name).exists()},
     )
     sources = {name: _part(folder, "sources", name, values) for name, values in spec.sources.items()}
     encoders = {name: _part(folder, "encoders", name, values) for name, values in spec.encoders.items()}
@@ -124,7 +130,19 @@ def load(folder: Path) -> Pipeline:
     fallback = _part(folder, "sources", FALLBACK, {"kind": "popular"})
     _check(data, {**sources, FALLBACK: fallback}, folder)
     heads = {name: _part(folder, "heads", name, values) for name, values in spec.heads.items()}
-    return Pipeline(spec, data, sources, fuser, fallback, encoders, heads)
+    return Pipeline(spec, data, sources, fuser, fallback, encoders, heads, fresh=_fresh(card, data, folder))
+
+
+def _fresh(card: dict[str, Any], data: Dataset, folder: Path) -> int:
+    fresh = card.get("fresh", 0)
+    if not isinstance(fresh, int) or not 0 <= fresh <= data.n_events:
+        raise ArtefactError("not a number of events", place=str(folder / CARD), value=fresh, remedy="Train again.")
+    return fresh
+
+
+def _column(folder: Path, name: str) -> Matrix:
+    path = _path(folder, "columns", name)
+    return unpack(map_state(path), COLUMN, path.name)
 
 
 def _spec(path: Path) -> PipelineSpec:
@@ -148,6 +166,14 @@ def _check(data: Dataset, sources: Mapping[str, Recommender], folder: Path) -> N
             raise ArtefactError(
                 f"column {column!r} is missing or holds other numbers than rows of the catalogue",
                 place=str(folder / file),
+                remedy="Train again.",
+            )
+    for name, column in data.vectors.items():
+        if column.ndim != 2 or column.shape[0] != data.n_items:
+            raise ArtefactError(
+                f"not one row for each of the {data.n_items} items of vocab.parquet",
+                place=str(_path(folder, "columns", name)),
+                value=column.shape,
                 remedy="Train again.",
             )
     for name, source in sources.items():
@@ -195,10 +221,13 @@ def _write(pipeline: Pipeline, folder: Path) -> None:
     for name, head in pipeline.heads.items():
         save_state(_path(folder, "heads", name), head.state())
     save_state(_path(folder, "fusers", "fuser"), pipeline.fuser.state())
+    for name in read_columns(pipeline):
+        if name in pipeline.data.vectors:
+            save_state(_path(folder, "columns", name), pack({COLUMN: pipeline.data.vectors[name]}))
 
 
 def _part(folder: Path, role: Any, name: str, values: Values) -> Any:
-    return make(role, values, f"{folder}: {role}.{name}").load_state(load_state(_path(folder, role, name)))
+    return make(role, values, f"{folder}: {role}.{name}").load_state(map_state(_path(folder, role, name)))
 
 
 def _path(folder: Path, role: str, name: str) -> Path:

@@ -50,10 +50,20 @@ class Pipeline:
     guard: Guard | None = None
     """Leaves out sources that fail or take too long, where somebody waits for the answer; None: errors are raised."""
 
-    @property
+    fresh: int = 0
+    """How many of the newest events came after the fit; see ``updating.update``."""
+
+    @cached_property
     def events(self) -> Longs:
-        """``int64[n_items]``: training events of each item."""
-        return self.data.item_counts
+        """``int64[n_items]``: events of each item that had any at the fit; 0 for others.
+
+        An item that was cold then stays so for the fusion until the next fit, for most sources still know it by its
+        content alone, whatever happens to it.
+        """
+        if not self.fresh:
+            return self.data.item_counts
+        early = self.data.event_items[: self.data.n_events - self.fresh]
+        return np.where(np.bincount(early, minlength=self.data.n_items) > 0, self.data.item_counts, 0)
 
     @cached_property
     def catalogue(self) -> CompiledCatalogue:
