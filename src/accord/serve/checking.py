@@ -7,12 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
 from accord.core.columns import ITEM
 from accord.core.errors import InputError
 from accord.data.store.events import Event, Fields
 from accord.data.store.limits import fields_json
+from accord.pipeline.arriving import item_rows
 from accord.serve.errors import first_problem
 from accord.serve.schemas import EventIn, Id, Rejected
 
@@ -49,20 +51,31 @@ def _event(row: Any, weights: Mapping[str, float], now: float) -> Event:
     )
 
 
-def good_items(rows: Sequence[Any]) -> tuple[list[tuple[str, Fields]], list[Rejected]]:
-    """Ids and fields of a batch of items, and the rows that are none. Of two rows with one id the last one counts."""
+def good_items(rows: Sequence[Any], schema: pa.Schema | None) -> tuple[list[tuple[str, Fields]], list[Rejected]]:
+    """Ids and fields of a batch of items, and the rows that are none. Of two rows with one id the last one counts.
+
+    ``schema``: the columns of the catalogue, whose types the fields must fit; None: there is no catalogue yet.
+    """
     items, rejected = dict[str, Fields](), list[Rejected]()
     for index, row in enumerate(rows):
         try:
             if not isinstance(row, dict) or ITEM not in row:
                 raise ValueError(f"an item is an object with {ITEM} and its fields")
             name = _ID.validate_python(row[ITEM], strict=True)
-            items[name] = good_fields({key: value for key, value in row.items() if key != ITEM})
+            items[name] = good_item(name, row, schema)
         except ValueError as error:
             rejected.append(Rejected(index=index, reason=_reason(error)))
         except InputError as error:
             rejected.append(Rejected(index=index, reason=_told(error)))
     return list(items.items()), rejected
+
+
+def good_item(name: str, row: Mapping[str, Any], schema: pa.Schema | None) -> Fields:
+    """The fields of one item. Raises ``InputError`` naming the one that cannot be kept, or does not fit."""
+    fields = good_fields({key: value for key, value in row.items() if key != ITEM})
+    if schema is not None:
+        item_rows([(name, fields)], schema)
+    return fields
 
 
 def good_fields(fields: Mapping[str, Any]) -> Fields:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from threading import Event as Signal
 from threading import Lock, Thread
 
+import pyarrow as pa
+
+from accord.core.errors import InputError
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.data.store import open_store
 from accord.data.store.base import StoreUnavailable
 from accord.data.store.events import Event
+from accord.pipeline.pipeline import Pipeline
+from accord.pipeline.wording import fitting
 from accord.serve.changes import Changes
-from accord.serve.current import Current, Model
+from accord.serve.current import STARTING, Current, Model
 from accord.serve.errors import ApiError
 from accord.serve.growth import grown_with
 from accord.serve.guard import Guards
@@ -79,6 +85,12 @@ class Live:
         return self._current.model.name if self._current is not None else None
 
     @property
+    def schema(self) -> pa.Schema | None:
+        """The columns of the trained catalogue, whose types posted items must fit; None before there is one."""
+        current = self._current
+        return None if current is None or current.model.name == STARTING else current.pipeline.data.items.schema
+
+    @property
     def weights(self) -> dict[str, float]:
         """How much each kind of event counts."""
         return dict(self._current.model.weights) if self._current is not None else {}
@@ -133,6 +145,12 @@ class Live:
         if before != model.name:
             self.metrics.answers_from(model.name, before)
             self.log.info("answering", version=model.name, items=pipeline.data.n_items)
+            self._warm_encoders(pipeline)
+
+    def _warm_encoders(self, pipeline: Pipeline) -> None:
+        """Load what reads texts, which can take seconds: neither the first new item nor the first words shall wait."""
+        with suppress(InputError):  # a pipeline may read no texts
+            fitting(pipeline, "a", self.run)
 
     def _keep_up(self) -> None:
         while not self._stop.is_set():

@@ -19,6 +19,8 @@ from accord.serve.settings import ServeSettings
 
 GRACE = 20
 """Seconds that requests under way have when the server is told to stop."""
+START = 60
+"""Seconds that a worker may take to begin: on a busy machine its imports alone can take ten."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -39,6 +41,7 @@ def run_server(settings: ServeSettings) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=30,
+        timeout_worker_healthcheck=START,
     )
     if settings.workers == 1:
         uvicorn.Server(config).run()

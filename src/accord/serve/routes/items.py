@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Path, Query
 from accord.core.columns import ITEM
 from accord.core.errors import InputError
 from accord.serve.access import needs
-from accord.serve.checking import good_fields, good_items
+from accord.serve.checking import good_item, good_items
 from accord.serve.errors import unknown
 from accord.serve.limits import LISTED
 from accord.serve.routes.parts import TheAnswers, TheLive
@@ -22,7 +22,7 @@ ItemId = Annotated[Id, Path(description="The item's id; it may hold slashes.")]
 @router.post("/v1/items", **needs("write"))
 def post_items(body: ItemsIn, live: TheLive) -> ItemsOut:
     """Keep a batch of items. They are encoded in the background, and recommended within about a second."""
-    items, rejected = good_items(body.items)
+    items, rejected = good_items(body.items, live.schema)
     if items:
         live.store.put_items(items)
         live.refresh()
@@ -38,7 +38,7 @@ def put_item(
     """Keep one item with all its fields, in place of those it had. A deleted one comes back."""
     if fields.get(ITEM, item_id) != item_id:
         raise InputError("another id than that of the address", place=ITEM, remedy="Leave it out of the body.")
-    live.store.put_items([(item_id, good_fields({name: fields[name] for name in fields if name != ITEM}))])
+    live.store.put_items([(item_id, good_item(item_id, fields, live.schema))])
     live.refresh()
     return ItemsOut(accepted=1, rejected=[])
 
@@ -46,9 +46,10 @@ def put_item(
 @router.delete("/v1/items/{item_id:path}", **needs("write", 404))
 def delete_item(item_id: ItemId, live: TheLive) -> Deleted:
     """Delete an item: it is in no answer any more, on no worker, from this answer on."""
-    current = live.answering is not None and live.current()[0].number(item_id) is not None
-    if not current and live.store.items([item_id])[0] is None:
-        raise unknown("item", "item_id")
+    if live.store.items([item_id])[0] is None:
+        if live.answering is None or live.current()[0].number(item_id) is None:
+            raise unknown("item", "item_id")
+        live.store.put_items([(item_id, {})])  # only the model knows it: the store must, to remember that it is gone
     live.store.delete_items([item_id])
     return Deleted(deleted=True)
 
