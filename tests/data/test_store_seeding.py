@@ -92,15 +92,15 @@ class Dying(SqliteStore):
 
     left = 3
 
-    def append_events(self, events):
+    def add_events(self, batch):
         self.left -= 1
         if not self.left:
             raise Killed
-        return super().append_events(events)
+        return super().add_events(batch)
 
 
 def test_a_killed_seeding_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(seeding, "CHUNK", 400)
+    monkeypatch.setattr(seeding, "EVENTS", 400)
     data = shop.shop()
     dying = Dying(tmp_path / "store.db")
     with pytest.raises(Killed):

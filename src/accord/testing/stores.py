@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from accord.core.errors import InputError
@@ -114,6 +115,24 @@ class StoreContract:
         assert store.last_change() == 3
         assert store.add_facts("users", [("ann", {"age": 30})]) == 1
         assert store.user("ann") == {"age": 30}
+
+    def test_batches_of_columns_are_checked_and_count_once(self, store: Store) -> None:
+        """``add_events`` takes what ``scan`` gives, and refuses what ``append_events`` refuses."""
+        given = [replace(event(1), value=2.5, context={"device": "手机"}), event(2, "bob")]
+        store.append_events([*given, event(3)])
+        (batch,) = store.scan("events")
+        store.retain(event(3).timestamp)
+        assert store.add_events(batch) == Appended(2, 1)
+        assert store.histories(["ann", "bob"], 9) == [[given[0], event(3)], [given[1]]]
+        rows = batch.to_pylist()
+        wrong: list[dict[str, Any]] = [{"user_id": ""}, {"item_id": None}, {"event_id": "x" * 513}, {"item_id": "a\0"}]
+        wrong += [{"timestamp": math.nan}, {"timestamp": 1.7e12}, {"value": math.inf}, {"context": "[1]"}]
+        wrong += [{"context": "no JSON"}, {"context": '{"a": 1}'}]
+        for change in wrong:
+            with pytest.raises(InputError, match=next(iter(change))):
+                store.add_events(pa.RecordBatch.from_pylist([rows[1], {**rows[0], **change}], SCHEMAS["events"]))
+        with pytest.raises(InputError, match="columns"):
+            store.add_events(batch.select(["user_id"]))
 
     def test_users_and_settings(self, store: Store) -> None:
         """What was put last is there."""

@@ -30,6 +30,10 @@ class Store(Protocol):
         """Keep events; one whose ``event_id`` is known already is counted as a duplicate and changes nothing."""
         ...
 
+    def add_events(self, batch: pa.RecordBatch) -> Appended:
+        """``append_events`` for very many: the columns of ``scan("events")``, every event with its time."""
+        ...
+
     def histories(self, users: Sequence[str], most: int) -> list[list[Event]]:
         """The newest ``most`` events of each user, oldest first; an empty list for somebody who is not known.
 

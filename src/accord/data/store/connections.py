@@ -22,7 +22,7 @@ _PRAGMAS = (
     "synchronous = FULL",  # a commit is on the disk; WAL alone would lose the newest in a power cut
     "secure_delete = ON",  # what is deleted is overwritten
     "trusted_schema = OFF",
-    "cache_size = -32000",  # KiB at most: the index of the users is written all over
+    "cache_size = -64000",  # KiB at most; what is written to the index of the users lies all over it
     "wal_autocheckpoint = 4000",  # pages of 4 KiB
     "temp_store = MEMORY",  # no id ever lies in a temporary file
 )

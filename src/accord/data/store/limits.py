@@ -41,7 +41,7 @@ def check_event(event: Event, place: str = "event") -> None:
     if event.value is not None:
         _check_finite(event.value, f"{place}.value")
     if event.context:
-        _check_context(event.context, f"{place}.context")
+        check_context(event.context, f"{place}.context")
 
 
 def check_id(value: Any, place: str) -> None:
@@ -101,7 +101,8 @@ def _check_field(value: Any, place: str) -> None:
         raise InputError("a field of another type", place=place, value=value, remedy=remedy)
 
 
-def _check_context(context: Any, place: str) -> None:
+def check_context(context: Any, place: str) -> None:
+    """Raises ``InputError`` where these are not circumstances that can be stored."""
     if not isinstance(context, dict):
         raise InputError("circumstances must be an object", place=place, value=context)
     _check_size(context, MAX_CONTEXT, place, "circumstances")

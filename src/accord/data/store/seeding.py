@@ -9,18 +9,24 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from accord.core import columns as c
 from accord.core.dataset import Dataset
 from accord.core.errors import InputError
 from accord.core.run import Run
 from accord.data.store.base import Store
-from accord.data.store.events import Appended, Event, Fields
+from accord.data.store.events import Appended, Fields
 from accord.data.store.limits import MAX_VALUE
+from accord.data.store.scanning import SCHEMAS
 
 CHUNK = 20_000
-"""Rows that are written at a time."""
+"""Items or users that are written at a time."""
+EVENTS = 100_000
+"""Events that are written at a time. Every commit writes each page that it touched, and a chunk touches nearly all
+of the index of the users, whatever its size."""
 SEEDED = "seeded"
 """The key under which the store remembers with what it was filled, and whether it was finished."""
 _OWN = frozenset({c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME, c.EVENT, c.VALUE})
@@ -50,14 +56,16 @@ def seed(store: Store, data: Dataset, run: Run | None = None) -> bool:
 
 
 def _store_events(store: Store, data: Dataset, seeded: float, erased: set[str], run: Run) -> None:
-    """Append all events in order; one chunk is made while the one before is written."""
+    """Add all events in order; one chunk is made while the one before is written."""
+    gone = pa.array(sorted(erased), pa.string())
     with ThreadPoolExecutor(1) as writer:
         waits: Future[Appended] | None = None
-        for start in run.progress.track(list(range(0, data.n_events, CHUNK)), "storing events"):
-            events = [event for event in _events(data, start, seeded) if event.user_id not in erased]
+        for start in run.progress.track(list(range(0, data.n_events, EVENTS)), "storing events"):
+            batch = _events(data, start, seeded)
+            batch = batch.filter(pc.invert(pc.is_in(batch["user_id"], gone)))
             if waits is not None:
                 waits.result()
-            waits = writer.submit(store.append_events, events)
+            waits = writer.submit(store.add_events, batch)
         if waits is not None:
             waits.result()
 
@@ -118,22 +126,24 @@ def _is_known(value: Any) -> bool:
     return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
-def _events(data: Dataset, start: int, seeded: float) -> list[Event]:
+def _events(data: Dataset, start: int, seeded: float) -> pa.RecordBatch:
     """A chunk of events; ``seeded``: the time of those without one."""
-    rows = slice(start, start + CHUNK)
-    users, items = data.user_ids[data.event_users[rows]].tolist(), data.item_ids[data.event_items[rows]].tolist()
-    times = [seeded if math.isnan(time) else time for time in data.event_times[rows].tolist()]
-    table = data.events.slice(start, CHUNK)
-    kinds = _column(table, c.EVENT)
-    values = _column(table, c.VALUE)
-    contexts = _contexts(table)
-    weights = data.event_weights[rows].tolist()
-    return [
-        Event(f"train-{start + n}", user, item, str(kind or ""), at, value, weight, None, context)
-        for n, (user, item, kind, at, value, weight, context) in enumerate(
-            zip(users, items, kinds, times, values, weights, contexts, strict=True)
-        )
-    ]
+    table = data.events.slice(start, EVENTS)
+    rows, n = slice(start, start + EVENTS), table.num_rows
+    times = data.event_times[rows]
+    columns: dict[str, Any] = {
+        "event_id": [f"train-{number}" for number in range(start, start + n)],
+        "user_id": data.user_ids[data.event_users[rows]],
+        "item_id": data.item_ids[data.event_items[rows]],
+        "event": [str(kind or "") for kind in _column(table, c.EVENT)],
+        "timestamp": np.where(np.isnan(times), seeded, times),
+        "value": _column(table, c.VALUE),
+        "weight": data.event_weights[rows].astype(np.float64),
+        "impression_id": [None] * n,
+        "context": _contexts(table),
+    }
+    schema = SCHEMAS["events"]
+    return pa.record_batch([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
 def _column(table: pa.Table, name: str) -> list[Any]:
@@ -142,18 +152,20 @@ def _column(table: pa.Table, name: str) -> list[Any]:
     return [value if _is_known(value) else None for value in table[name].to_pylist()]
 
 
-def _contexts(table: pa.Table) -> list[dict[str, str]]:
-    """Every other column of an event that is plain, as text."""
+def _contexts(table: pa.Table) -> list[str | None]:
+    """Every other column of an event that is plain, as JSON text."""
     names = [
         field.name
         for field in table.schema
         if field.name not in _OWN and (_is_text(field.type) or _is_plain(field.type))
     ]
     columns = {name: _column(table, name) for name in names}
-    return [
-        {name: _as_text(name, values[n]) for name, values in columns.items() if values[n] is not None}
-        for n in range(table.num_rows)
-    ]
+    return [_context({name: values[n] for name, values in columns.items()}) for n in range(table.num_rows)]
+
+
+def _context(values: dict[str, Any]) -> str | None:
+    known = {name: _as_text(name, value) for name, value in values.items() if value is not None}
+    return json.dumps(known, ensure_ascii=False) if known else None
 
 
 def _as_text(name: str, value: Any) -> str:

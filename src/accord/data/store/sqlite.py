@@ -14,6 +14,7 @@ import pyarrow as pa
 from accord.core.errors import InputError
 from accord.data.store import rows
 from accord.data.store.base import StoreUnavailable
+from accord.data.store.bulk import event_rows
 from accord.data.store.connections import PATIENCE, Readers, connect, failures_of, pseudonym
 from accord.data.store.copies import write_copy
 from accord.data.store.events import Appended, Change, Commits, Event, Fields, Impression, Table
@@ -48,6 +49,11 @@ class SqliteStore:
             check_event(event, f"events[{number}]")
         now = time.time()
         made = [rows.event_row(event, now) for event in events]
+        return self._writer.run(lambda connection: rows.add_events(connection, made), len(made))
+
+    def add_events(self, batch: pa.RecordBatch) -> Appended:
+        """See ``Store``."""
+        made = event_rows(batch)
         return self._writer.run(lambda connection: rows.add_events(connection, made), len(made))
 
     def histories(self, users: Sequence[str], most: int) -> list[list[Event]]:
