@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from accord.core.errors import InputError
 from accord.core.run import Run
-from accord.data.store import open_store, seed
+from accord.data.store import Store, open_store, seed
+from accord.data.store.seeding import SEEDED
 from accord.pipeline.artefact import read_card
 from accord.pipeline.card import CARD
 from accord.pipeline.placements import load_placements
@@ -12,8 +15,6 @@ from accord.registry import Registry
 from accord.serve.keys import read_keys
 from accord.serve.limits import RateLimit
 from accord.serve.settings import ServeSettings
-
-SEEDED = "seeded"
 
 
 def prepare(settings: ServeSettings, run: Run) -> str | None:
@@ -31,7 +32,7 @@ def prepare(settings: ServeSettings, run: Run) -> str | None:
     version = _published(settings)
     store = open_store(settings.store_url)
     try:
-        if version is not None and store.meta(SEEDED) is None and not store.counts()["events"]:
+        if version is not None and _to_fill(store):
             seed(store, Registry.beside(settings.run).load(version).data, run)
     finally:
         store.close()
@@ -52,3 +53,12 @@ def _published(settings: ServeSettings) -> str | None:
     if version is not None:
         registry.card(version)
     return version
+
+
+def _to_fill(store: Store) -> bool:
+    """Whether the store is empty, or its filling was broken off."""
+    text = store.meta(SEEDED)
+    if text is not None:
+        return not json.loads(text)["done"]
+    counts = store.counts()
+    return not any(counts[table] for table in ("events", "items", "users"))
