@@ -93,7 +93,8 @@ class LinearItems(HistoryReader):
             block = self._placing(data, items, placed)
             if block is None:
                 break
-            placed = self._trimmed(placed.with_block(items, block))
+            known = items[0] < n - len(added)
+            placed = self._trimmed(placed.with_block(items, block) if known else placed.with_new(items, block))
         self.placed = self._edited(data, early, placed) if len(early) and self.edits != "nothing" else placed
 
     def _edited(self, data: Dataset, items: Longs, placed: Placed) -> Placed:

@@ -13,7 +13,7 @@ from accord.core.arrays import Bools, Floats, Longs, Matrix, Sparse, stacked
 from accord.core.errors import ArtefactError
 from accord.core.part import State, pack, unpack
 
-MOST = 2_000
+MOST = 1_000
 """The most items that may speak for a placed item, and that it may speak for: those of the largest weights."""
 PREFIX = "placed."
 
@@ -71,23 +71,37 @@ class Placed:
         """With what a block says of some placed items, in place of what was known of them."""
         n, m = self.columns.shape
         places = items - self.fitted
-        new, silent = _marked(places, m), np.zeros(n, dtype=bool)
-        columns = _together([without(self.columns, silent, new), moved(block.columns, None, places, (n, m))])
-        told = moved(block.rows[:, : self.fitted], places, None, (m, self.fitted))
-        rows = _together([without(self.rows, new, silent[: self.fitted]), told])
+        mine, nothing = _marked(places, m), np.zeros(n, dtype=bool)
+        cleared = replace(
+            self,
+            columns=without(self.columns, nothing, mine),
+            rows=without(self.rows, mine, nothing[: self.fitted]),
+            precisions=np.where(mine, 0, self.precisions).astype(np.float32),
+        )
+        return cleared.with_new(items, block)
+
+    def with_new(self, items: Longs, block: Block) -> Placed:
+        """With what a block says of placed items of which nothing but what others say was known.
+
+        One pass over the entries, so that an item after thousands costs little.
+        """
+        shape = n, m = self.columns.shape
+        places = items - self.fitted
+        mine, nobody = _marked(places, m), np.zeros(len(items), dtype=bool)
+        voices = moved(without(block.rows[:, self.fitted :], nobody, mine), items, None, shape)
+        heard = moved(block.columns, None, places, shape)
+        said = self.columns[items].nnz > 0  # by items of a later piece, or of an edit, which say it anew
+        kept = without(self.columns, _marked(items, n), np.zeros(m, dtype=bool)) if said else self.columns
+        rows = moved(block.rows[:, : self.fitted], places, None, (m, self.fitted))
         precisions = self.precisions.copy()
         precisions[places] = block.precisions
-        return Placed(columns, rows, precisions).with_voices(items, block)
+        return Placed(_together([kept, _together([voices, heard])]), _together([self.rows, rows]), precisions)
 
     def with_voices(self, items: Longs, block: Block) -> Placed:
-        """With what some items, fitted or placed, say of the placed ones that are not among them."""
+        """With what fitted items say of the placed ones, in place of what they said."""
         shape = n, m = self.columns.shape
-        own = _marked(items[items >= self.fitted] - self.fitted, m)
-        old = self.columns.tocoo()
-        keep = own[old.col] | ~_marked(items, n)[old.row]
-        kept = csr_array((old.data[keep], (old.row[keep], old.col[keep])), shape=shape)
-        told = without(block.rows[:, self.fitted :], np.zeros(len(items), dtype=bool), own)
-        return replace(self, columns=_together([kept, moved(told, items, None, shape)]))
+        kept = without(self.columns, _marked(items, n), np.zeros(m, dtype=bool))
+        return replace(self, columns=_together([kept, moved(block.rows[:, self.fitted :], items, None, shape)]))
 
     def with_columns(self, columns: Sparse) -> Placed:
         """The same with other columns."""
