@@ -54,7 +54,7 @@ class Ragged:
     @property
     def lengths(self) -> Longs:
         """``int64[B]``: how many values each row has."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     @property
     def rows(self) -> Longs:
@@ -102,7 +102,8 @@ def offsets_of(lengths: Any) -> Longs:
 
 def take_index(offsets: Longs, rows: NDArray[Any]) -> tuple[Longs, Longs]:
     """Positions of all values of the given rows, and the offsets of the rows taken."""
-    starts, lengths = offsets[:-1][rows], np.diff(offsets)[rows]
+    starts = offsets[:-1][rows]
+    lengths = offsets[1:][rows] - starts
     taken = offsets_of(lengths)
     index: Longs = np.arange(int(taken[-1])) + np.repeat(starts - taken[:-1], lengths)
     return index, taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ class History:
     @property
     def lengths(self) -> Longs:
         """``int64[B]``: events in each history."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     @property
     def rows(self) -> Longs:
@@ -64,21 +65,25 @@ class History:
 
     def last(self, n: int) -> History:
         """The newest ``n`` events of each row."""
-        return self.keep(self.age < n)
+        return self if self.lengths.max(initial=0) <= n else self.keep(self.age < n)
 
     def recency(self, tau: float | None) -> Floats:
-        """``float32[N]``: ``weight * exp(-age / tau)``; the bare weights where ``tau`` is None."""
-        if tau is None:
+        """``float32[N]``: ``weight * exp(-age / tau)``; the bare weights where ``tau`` is None or infinite."""
+        if tau is None or math.isinf(tau):
             return self.weights
         return (self.weights * np.exp(-self.age / tau)).astype(np.float32)
 
     def matrix(self, n_items: int, tau: float | None = None) -> csr_array:
         """``float32[B, n_items]``, sparse: recency weights; an item met twice counts with its newest weight."""
-        cells = self.rows * n_items + self.items
+        rows = self.rows
+        cells = rows * n_items + self.items
         by_cell = np.argsort(cells, kind="stable")  # within a cell oldest first
-        newest = np.append(np.diff(cells[by_cell]) > 0, True)[: len(cells)]
+        ascending = cells[by_cell]
+        newest = np.ones(len(cells), dtype=bool)
+        np.greater(ascending[1:], ascending[:-1], out=newest[:-1])
         kept = by_cell[newest]
-        offsets = offsets_of(np.bincount(self.rows[kept], minlength=len(self)))
-        return csr_array(
-            (self.recency(tau)[kept], self.items[kept].astype(np.int64), offsets), shape=(len(self), n_items)
-        )
+        offsets = offsets_of(np.bincount(rows[kept], minlength=len(self)))
+        # of the same width as the numbers of learned matrices, or a product would copy these to make them alike
+        small = np.int32 if max(n_items, len(kept)) < np.iinfo(np.int32).max else np.int64
+        entries = (self.recency(tau)[kept], self.items[kept].astype(small), offsets.astype(small))
+        return csr_array(entries, shape=(len(self), n_items))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from accord.core.history import History
 
 CELLS = 1 << 23
 """The most scores (queries x items) that one chunk may hold: 32 MiB in float32."""
+MANY = 32
+"""Where more than one item in so many is shut, hiding them one by one takes longer than reading the mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class Eligibility:
     """Closed cells: query ``rows[i]`` must not see ``items[i]`` (unique, sorted, and open in the mask)."""
     count: Longs
     """``int64[B]``: how many items each query may be shown."""
+    memo: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+    """What sources have worked out of these rules, so that each need not do so anew."""
 
     @classmethod
     def of(cls, queries: Queries, n_items: int) -> Eligibility:
@@ -113,14 +118,25 @@ class Eligibility:
 
     def fill(self, scores: Floats | Doubles, value: float) -> None:
         """Write ``value`` into every cell of ``scores[B, n_items]`` that must not be shown, in place."""
-        if not self.open.all():
+        shut = self.shut
+        if len(shut) * MANY > len(self.open):
             np.copyto(scores, value, where=~self.open)
+        elif len(shut):
+            scores[:, shut] = value
         scores[self.rows, self.items] = value
+
+    @property
+    def shut(self) -> Longs:
+        """``int64[m]``: the items that nobody of the batch may be shown, ascending."""
+        if "shut" not in self.memo:
+            self.memo["shut"] = np.flatnonzero(~self.open)
+        return self.memo["shut"]
 
     def part(self, start: int, stop: int) -> Eligibility:
         """The rules of the queries ``start:stop``."""
         low, high = np.searchsorted(self.rows, (start, stop))
-        return Eligibility(self.open, self.rows[low:high] - start, self.items[low:high], self.count[start:stop])
+        shared = {"shut": self.shut}
+        return Eligibility(self.open, self.rows[low:high] - start, self.items[low:high], self.count[start:stop], shared)
 
 
 def _closed_cells(queries: Queries, n_items: int) -> Longs:
