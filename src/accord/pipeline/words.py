@@ -164,6 +164,11 @@ def _kind(name: str, share: float, kinds: Mapping[str, str], phrases: _Phrases) 
     return phrases.kind.format(phrases.kinds.get(kind, kind), f"{name} {share:.0%}")
 
 
+def in_words(kind: str, lang: str) -> str:
+    """What a source looks at, or a part that is no source, as sentences name it; unknown kinds stay as they are."""
+    return _LANGUAGES[lang].kinds.get(kind, kind)
+
+
 def _moved(without: Without, titles: Titles, phrases: _Phrases) -> str:
     """Where it would be without one event."""
     title = plain(titles[without.event])

@@ -55,8 +55,8 @@ class Answers:
     def __init__(self, live: Live, placements: Mapping[str, Placement]) -> None:
         self.live, self.placements, self.metrics = live, placements, live.metrics
 
-    def recommend(self, asked: RecommendIn) -> ListOut:
-        """A list for somebody."""
+    def recommend(self, asked: RecommendIn, *, keep: bool = True) -> ListOut:
+        """A list for somebody; ``keep``: whether it is shown to them, and so leaves an impression."""
         current, skipped = self.live.current()
         queries, missing = queries_of(self.live, current, asked)
         placement = self.placement(asked.placement)
@@ -68,6 +68,9 @@ class Answers:
         skipped += [*missing, *turn.skipped]
         told = self._reasons(current, wanted, slate, asked, skipped) if asked.explain else {}
         places = _listed(current, slate, told, labels(slate, 0, all_pins(placement, wanted.terms)))
+        if not keep:
+            self.metrics.skip(_once(skipped))
+            return ListOut(items=places, impression_id=None, model=current.model.name, skipped=_once(skipped))
         return self._answer(current, asked.user_id, placement.name, places, skipped, _request(asked, wanted))
 
     def similar(self, item: str, n: int) -> ListOut:

@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from accord import __version__
 from accord.core.run import Run
 from accord.pipeline.placements import Placement, load_placements
-from accord.serve.access import SCHEMES
+from accord.serve.access import OPEN, SCHEMES
 from accord.serve.answering import Answers
 from accord.serve.errors import add_handlers
 from accord.serve.gate import Gate
@@ -23,6 +23,8 @@ from accord.serve.limits import RateLimit
 from accord.serve.live import Live
 from accord.serve.logs import Log, make_log
 from accord.serve.metrics import Metrics
+from accord.serve.pages.access import FREE, PageKey
+from accord.serve.pages.routes import router as pages
 from accord.serve.preparing import prepare
 from accord.serve.routes import events, health, items, models, placements, recommend, users
 from accord.serve.settings import ServeSettings
@@ -52,10 +54,12 @@ def create_app(settings: ServeSettings, log: Log | None = None) -> FastAPI:
     app.state.keyed = keys is not None
     app.state.settings = settings
     add_handlers(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, pages):
         app.include_router(router)
     app.openapi = lambda: _openapi(app)
-    app.add_middleware(Gate, keys=keys, rate=RateLimit(settings.rate), most=settings.max_body, metrics=metrics, log=log)
+    rate, most, free = RateLimit(settings.rate), settings.max_body, OPEN | FREE
+    app.add_middleware(Gate, keys=keys, rate=rate, most=most, metrics=metrics, log=log, free=free)
+    app.add_middleware(PageKey)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,0 +1,1 @@
+"""The page at ``/``: a playground for lists, the card of the model, and live counters."""
