@@ -128,7 +128,7 @@ def test_over_keeps_a_learned_base_and_its_sources():
     base = Weighted(sources=("right",), normalise="minmax")
     stack = Stack.over(base, StackConfig(sources=NAMES))
     assert stack.base is base
-    assert stack.config.base == {"kind": "weighted", "sources": ("right",), "normalise": "minmax"}
+    assert stack.config.base == {"kind": "weighted", "sources": ("right",), "normalise": "minmax", "k": 10}
     slate = world().slate
     np.testing.assert_allclose(stack.contributions(slate)[:, :, 0], 0)
 

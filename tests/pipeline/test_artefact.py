@@ -326,7 +326,7 @@ def test_the_resolved_specification_says_what_was_chosen(pipeline: Pipeline) -> 
     spec = resolved(pipeline)
     assert spec_of(spec.to_toml(), "resolved").to_toml() == spec.to_toml()
     assert set(spec.sources) == set(pipeline.sources)
-    assert spec.sources["knn"] == {"kind": "item_knn", "k": 20, "tau": pipeline.sources["knn"].config.tau}
-    assert spec.fusers == [{"kind": "weighted", "sources": tuple(pipeline.sources)}]
+    assert spec.sources["knn"] == {"kind": "item_knn", **pipeline.sources["knn"].config.model_dump()}
+    assert spec.fusers == [{"kind": "weighted", **pipeline.fuser.config.model_dump()}]
     assert (spec.depth, spec.hide) == (shop.small().depth, shop.small().hide)
     assert not spec.search.values

@@ -79,7 +79,7 @@ class Stack(Fuser):
     @classmethod
     def over(cls, base: Fuser, config: StackConfig) -> Self:
         """A stack over a fusion that has been learned."""
-        values = {"kind": catalog.name_of("fusers", type(base)), **base.config.model_dump(exclude_defaults=True)}
+        values = {"kind": catalog.name_of("fusers", type(base)), **base.config.model_dump(exclude_none=True)}
         stack = cls(config.model_copy(update={"base": values}))
         stack.base = base
         return stack

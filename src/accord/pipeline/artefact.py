@@ -200,9 +200,9 @@ def resolved(pipeline: Pipeline) -> PipelineSpec:
 
 
 def _values(role: catalog.Role, part: Part) -> Values:
-    """The table of a part: its kind and every value that is not the default."""
+    """The table of a part: its kind and every value, so that a later version with other defaults reads the same."""
     kind = catalog.name_of(role, type(part))
-    return {"kind": kind, **part.config.model_dump(mode="python", exclude_defaults=True)}
+    return {"kind": kind, **part.config.model_dump(mode="python", exclude_none=True)}
 
 
 def _write(pipeline: Pipeline, folder: Path) -> None:
