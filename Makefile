@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all bench check minimal docs constraints clean
+.PHONY: help setup demo demo-serve test test-all bench check minimal docs constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## from raw data to measured, explained recommendations
 	$(BIN)/python examples/demo.py
+
+demo-serve: $(STAMP) ## the same model as a service: events, a new film, versions, reasons, erasure, by curl
+	$(BIN)/python examples/serve.py
 
 test: check ## style, types, import map and the quick tests
 	$(BIN)/python -m pytest -n 2 -m "not slow"
