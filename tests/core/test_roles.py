@@ -96,7 +96,7 @@ def test_facts_are_those_of_the_items_that_may_be_shown(batch, block):
     queries, allowed = batch
     raw = np.random.default_rng(3).normal(5, 2, (len(queries), N_ITEMS)).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("accord.core.roles.BLOCK", block)
+        patch.setattr("accord.core.scored.BLOCK", block)
         scored = Scored.of(raw.copy(), queries.eligible(N_ITEMS), queries.tie_keys())
     for row, some in enumerate(allowed):
         facts = {name: values[row] for name, values in scored.facts.items()}

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 
-from accord.core.arrays import Doubles, Floats, Ints, Longs, Matrix
+from accord.core.alone import is_alone
+from accord.core.arrays import Floats, Ints, Longs, Matrix
 from accord.core.columns import SCORE
 from accord.core.dataset import Dataset
 from accord.core.errors import ArtefactError, CannotFit, InputError
 from accord.core.part import Part, State
 from accord.core.queries import Eligibility, Queries
 from accord.core.run import Run
+from accord.core.scored import FACTS, Scored
 from accord.core.slate import Slate
-from accord.core.topk import top_k
 
 
 class Recommends(Protocol):
@@ -87,71 +89,6 @@ class Encoder(Part):
         return f"{type(self).__name__.lower()}-{self.config.digest}"
 
 
-FACTS = ("eligible", "mean", "spread", "low", "high")
-"""What a source tells about the scores of a query, beside the scores themselves."""
-BLOCK = 1 << 17
-"""Scores that are summed up at a time: few enough to stay in a core's own cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """One source's scores for one chunk of queries, over the whole catalogue."""
-
-    scores: Floats
-    """``float32[B, n_items]``, ``-inf`` where an item must not be shown."""
-    tie_keys: Longs
-    facts: dict[str, Doubles]
-    """``float64[B]`` each of ``FACTS``; mean, spread and range are over the items that may be shown."""
-
-    @classmethod
-    def of(cls, scores: Floats, rules: Eligibility, tie_keys: Longs) -> Scored:
-        """Hide what must not be shown (in place) and note mean, spread and range over what may."""
-        facts = {name: np.empty(len(scores)) for name in FACTS}
-        step = max(1, BLOCK // max(1, scores.shape[1]))
-        for start in range(0, len(scores), step):
-            rows = slice(start, start + step)
-            for name, values in zip(FACTS, _hidden(scores[rows], rules.part(start, start + step)), strict=True):
-                facts[name][rows] = values
-        return cls(scores, tie_keys, facts)
-
-    def offer(self, m: int) -> Slate:
-        """The best ``m`` items; nothing where the source has no opinion (all its scores are equal)."""
-        items, values = top_k(self.scores, m, self.tie_keys)
-        silent = self.facts["spread"] == 0
-        items[silent], values[silent] = -1, np.nan
-        return Slate(items, {SCORE: values}, self.facts)
-
-    def at(self, items: Ints) -> Floats:
-        """Scores of the given items; NaN for empty places, hidden items and queries without an opinion."""
-        values = np.take_along_axis(self.scores, np.maximum(items, 0).astype(np.int64), axis=1)
-        silent = (items < 0) | np.isneginf(values) | (self.facts["spread"] == 0)[:, None]
-        return np.where(silent, np.nan, values).astype(np.float32)
-
-
-def _hidden(scores: Floats, rules: Eligibility) -> tuple[Longs, Doubles, Doubles, Floats, Floats]:
-    """Hide what must not be shown, in place, and return ``FACTS``."""
-    count = np.maximum(rules.count, 1)
-    rules.fill(scores, np.inf)
-    low = scores.min(axis=1, initial=np.inf)
-    rules.fill(scores, -np.inf)
-    high = scores.max(axis=1, initial=-np.inf)
-    rules.fill(scores, 0.0)
-    plain = _plain(low, high)
-    wide = scores if plain else scores.astype(np.float64)  # squares of tiny or huge scores leave the range of float32
-    mean = wide.sum(axis=1) / count
-    centred = wide - mean.astype(wide.dtype)[:, None]
-    rules.fill(centred, 0.0)
-    spread = np.sqrt(np.einsum("ij,ij->i", centred, centred) / count)
-    rules.fill(scores, -np.inf)
-    return rules.count, mean, np.where((rules.count > 0) & (high > low), spread, 0.0), low, high
-
-
-def _plain(low: Floats, high: Floats) -> bool:
-    """Whether float32 holds the squares of these scores' deviations."""
-    width = high - low
-    return bool(np.all((np.abs(low) < 1e12) & (np.abs(high) < 1e12) & ((width <= 0) | (width > 1e-12))))
-
-
 class Recommender(Part):
     """A source: learns from a dataset, offers its best items and scores what other sources offered.
 
@@ -217,9 +154,20 @@ class Recommender(Part):
         """``float32[B, n_items]``, finite, freshly allocated: the score of every item for every query."""
         raise InputError("a source must define _scores", value=type(self).__name__)
 
+    def _alone(self, queries: Queries, rules: Eligibility) -> Scored | None:
+        """What ``_scores`` says, for one query of a large catalogue, where that can be had without all scores.
+
+        Optional. None: not for this query. A class below that defines ``_scores`` anew is asked for those.
+        """
+        return None
+
     def scored(self, queries: Queries, rules: Eligibility | None = None) -> Scored:
         """Score one chunk once, to be asked for offers and single scores. The caller bounds the chunk."""
-        rules = rules or queries.eligible(self.n_items)
+        rules = queries.eligible(self.n_items) if rules is None else rules
+        if not self.n_fitted and is_alone(rules) and _speaks_alone(type(self)):
+            alone = self._alone(queries, rules)
+            if alone is not None:
+                return alone
         scores = self._padded(queries) if self.n_fitted else self._scores(queries)
         return Scored.of(scores, rules, queries.tie_keys())
 
@@ -270,6 +218,16 @@ class Recommender(Part):
         self.n_items = int(arrays["n_items"].item())
         self.n_fitted = int(arrays["n_fitted"].item()) if "n_fitted" in arrays else 0
         return super().load_state(arrays)
+
+
+@cache
+def _speaks_alone(kind: type[Recommender]) -> bool:
+    """Whether ``_alone`` of a class was written with its ``_scores`` in view: in the same class or further down."""
+    defined = {name: next(place for place, base in enumerate(kind.__mro__) if name in vars(base)) for name in _ALONE}
+    return defined["_alone"] <= defined["_scores"]
+
+
+_ALONE = ("_alone", "_scores")
 
 
 def _distinct(numbers: Longs | None) -> Longs:

@@ -13,6 +13,7 @@ from accord.core.slate import EMPTY
 _LOWEST = np.finfo(np.float32).min
 _NOTHING = np.iinfo(np.uint64).max
 """The key of an empty place: it sorts last."""
+_LOTS = 1 << 32
 FEW = 8
 """Rows where at most ``FEW * k`` scores reach the bound are sorted together."""
 
@@ -38,10 +39,43 @@ def top_k(scores: Floats, k: int, tie_keys: Longs) -> tuple[Ints, Floats]:
         picked[rows], values[rows] = _best_of_few(scores, reached.take(rows), rows, salts, k)
     for row in np.flatnonzero(~few).tolist():  # many equal scores: one row at a time
         items = reached[row]
-        best = _best(_order_keys(scores[row, items], items, salts[row]), k)
-        picked[row, : len(best)] = items[best]
-        values[row, : len(best)] = scores[row, items[best]]
+        best, values_of_best = best_of(scores[row, items], items, k, tie_keys[row])
+        picked[row, : len(best)] = best
+        values[row, : len(best)] = values_of_best
     return picked, values
+
+
+def best_of(values: Floats, items: NDArray[Any], k: int, tie_key: np.integer | int) -> tuple[Ints, Floats]:
+    """The ``k`` best of some scored items of one query, or all where there are fewer, ordered as by ``top_k``."""
+    best = _best(_order_keys(values, items, _salt(tie_key)), k)
+    return items[best].astype(np.int32), values[best]
+
+
+class Drawn:
+    """All items of a catalogue in the order in which ``top_k`` draws them for one query where their scores tie."""
+
+    def __init__(self, n_items: int, tie_key: int) -> None:
+        self.n_items = n_items
+        self._lots = scrambled(np.arange(n_items), _salt(tie_key))
+        self._known = np.empty(0, np.int32)
+
+    def first(self, k: int) -> Ints:
+        """``int32[k']``: at least the first ``k``; memory and time grow with k, beside one pass over the catalogue."""
+        if len(self._known) < min(k, self.n_items):
+            self._known = self._sorted(k)
+        return self._known
+
+    def _sorted(self, k: int) -> Ints:
+        """The lots are spread evenly, so that those under a bound are found in one pass; seldom too few."""
+        bound = int(1.2 * (k + 16) / self.n_items * _LOTS)
+        items = np.flatnonzero(self._lots < bound) if bound < _LOTS else np.arange(self.n_items)
+        if len(items) < min(k, self.n_items):
+            items = np.arange(self.n_items)
+        return items[np.argsort(self._lots[items])].astype(np.int32)
+
+
+def _salt(tie_key: np.integer | int) -> np.uint32:
+    return np.uint32(int(tie_key) & 0xFFFFFFFF)
 
 
 def _reached(scores: Floats, bounds: Floats) -> Ragged:

@@ -11,8 +11,9 @@ from scipy.sparse import csr_array, diags_array, vstack
 from accord.core.arrays import Floats, Ints, Longs, Matrix, Sparse, stacked
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
-from accord.core.queries import Queries
+from accord.core.queries import Eligibility, Queries
 from accord.core.run import Run
+from accord.core.scored import Scored
 from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
 from accord.models.placed import Block, Placed, with_rows
 from accord.models.shared import shared
@@ -97,6 +98,9 @@ class Content(LinearItems):
 
     def _trimmed(self, placed: Placed) -> Placed:
         return placed.with_columns(csr_array(keep_largest(csr_array(placed.columns.T), self.config.k, placed.fitted).T))
+
+    def _alone(self, queries: Queries, rules: Eligibility) -> Scored | None:
+        return super()._alone(queries, rules) if self.config.mode == "knn" else None
 
     def _scores(self, queries: Queries) -> Floats:
         if self.config.mode == "knn":

@@ -9,14 +9,16 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from accord.core.arrays import Bools, Floats, Ints, Longs, Sparse, offsets_of, scrambled
+from accord.core.alone import FewScores
+from accord.core.arrays import Bools, Floats, Ints, Longs, Sparse, offsets_of, scrambled, take_index
 from accord.core.config import Config
 from accord.core.dataset import Dataset
 from accord.core.history import History
 from accord.core.part import State
-from accord.core.queries import CELLS, Queries
+from accord.core.queries import CELLS, Eligibility, Queries
 from accord.core.roles import Recommender
 from accord.core.run import Run
+from accord.core.scored import Scored
 from accord.core.slate import EMPTY
 from accord.core.topk import top_k
 from accord.models.placed import Block, Placed, runs, with_items_replaced
@@ -79,6 +81,36 @@ class LinearItems(HistoryReader):
         if late.nnz:
             old += (late @ self.placed.rows).toarray()
         return np.concatenate([old, (read @ self.placed.columns).toarray()], axis=1)
+
+    def _alone(self, queries: Queries, rules: Eligibility) -> Scored | None:
+        read = self._read(queries.history)[1]
+        told = self._told(read.indices, read.data)
+        return None if told is None else FewScores.under(*told, rules, queries.tie_keys())
+
+    def _told(self, items: Ints, weights: Floats) -> tuple[Longs, Floats] | None:
+        """Item numbers, ascending, and scores that are not zero, for one history; None: too many, or all."""
+        matrix = self.__dict__.get("weights")
+        if not isinstance(matrix, csr_array):
+            return None
+        parts = (
+            [entries_of(matrix, items, weights)]
+            if self.placed is None
+            else self._told_of_placed(matrix, items, weights)
+        )
+        if sum(len(columns) for columns, _ in parts) * FEW > self.n_items:
+            return None
+        return summed(parts)
+
+    def _told_of_placed(self, matrix: Sparse, items: Ints, weights: Floats) -> list[tuple[Ints, Floats]]:
+        placed = cast("Placed", self.placed)
+        n = placed.fitted
+        old, late = items < n, items >= n
+        columns, values = entries_of(placed.columns, items, weights)
+        return [
+            entries_of(matrix, items[old], weights[old]),
+            entries_of(placed.rows, items[late] - n, weights[late]),
+            (columns + n, values),
+        ]
 
     def _fitted(self, read: Sparse) -> Floats:
         """``float32[B, n]``, fresh: scores of the n fitted items from what was read of them."""
@@ -155,6 +187,29 @@ class LinearItems(HistoryReader):
         if isinstance(self.weights, csr_array):
             return self.weights[rows][:, columns].toarray()
         return self.weights[rows[:, None], columns]
+
+
+FEW = 16
+"""A history that says something of at most one item in so many is summed up entry by entry."""
+
+
+def entries_of(matrix: Sparse, rows: Ints, weights: Floats) -> tuple[Ints, Floats]:
+    """Columns and weighted values of all entries of some rows."""
+    index, offsets = take_index(cast("Longs", matrix.indptr), rows)
+    return matrix.indices[index], matrix.data[index] * np.repeat(weights, np.diff(offsets))
+
+
+def summed(parts: list[tuple[Ints, Floats]]) -> tuple[Longs, Floats]:
+    """Ascending columns, each once, with the sum of its values."""
+    columns = np.concatenate([columns for columns, _ in parts])
+    values = np.concatenate([values for _, values in parts])
+    order = np.argsort(columns, kind="stable")
+    columns = columns[order]
+    first = np.ones(len(columns), dtype=bool)
+    np.not_equal(columns[1:], columns[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    sums = np.add.reduceat(values[order], starts) if len(starts) else values
+    return columns[starts].astype(np.int64), sums.astype(np.float32)
 
 
 def block_rows(n_columns: int) -> int:

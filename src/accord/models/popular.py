@@ -8,13 +8,15 @@ from typing import Self
 import numpy as np
 from pydantic import Field
 
+from accord.core.alone import Standing, StandingScores
 from accord.core.arrays import Floats, Longs
 from accord.core.config import Config
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
-from accord.core.queries import Queries
+from accord.core.queries import Eligibility, Queries
 from accord.core.roles import Recommender
 from accord.core.run import Run
+from accord.core.scored import Scored
 
 DAY = 86_400.0
 
@@ -36,6 +38,7 @@ class Popular(Recommender):
     evidence = "popularity"
     learned = ("popularity",)
     popularity: Floats
+    _standing: Standing | None = None
 
     def _fit(self, data: Dataset, run: Run) -> None:
         fading = self._fading(data)
@@ -58,6 +61,11 @@ class Popular(Recommender):
         updated = copy(self)
         updated._fit(data, Run())
         return updated
+
+    def _alone(self, queries: Queries, rules: Eligibility) -> Scored:
+        if self._standing is None or self._standing.values is not self.popularity:
+            self._standing = Standing.of(self.popularity)
+        return StandingScores.under(self._standing, rules, queries.tie_keys())
 
     def _scores(self, queries: Queries) -> Floats:
         return np.tile(self.popularity, (len(queries), 1))

@@ -18,7 +18,6 @@ from accord.core.parallel import cores, mapped
 from accord.core.queries import CELLS, Queries
 from accord.core.roles import Encoder, Explains, Recommender, Scored
 from accord.core.slate import EMPTY, Slate
-from accord.core.topk import top_k
 from accord.fuse.base import EVENTS, Fuser, Panel
 from accord.fuse.heads import Head, Marks
 from accord.pipeline.compiled import CompiledCatalogue
@@ -238,8 +237,9 @@ def _panel_chunks(
 
 def _last_resort(popular: Scored, silent: Bools, n: int) -> Slate:
     """The most popular items for the silent queries, at random where popularity says nothing; nothing for others."""
-    items = np.full((len(silent), min(n, popular.scores.shape[1])), EMPTY, np.int32)
-    items[silent] = top_k(popular.scores[silent], n, popular.tie_keys[silent])[0]
+    best = popular.best(n, silent)[0]
+    items = np.full((len(silent), best.shape[1]), EMPTY, np.int32)
+    items[silent] = best
     return Slate(items)
 
 

@@ -18,13 +18,14 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
-from accord.core import catalog
+from accord.core import alone, catalog
 from accord.core.arrays import Floats, Ints, Matrix, Ragged
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit, InputError
 from accord.core.queries import Queries
 from accord.core.roles import Explains, Grows, Recommender, Updates
 from accord.core.run import Run
+from accord.core.scored import Scored
 from accord.core.slate import EMPTY
 from accord.core.state import load_state, save_state
 from accord.testing.planted import GROUPS, Planted, checkerboard, with_arrivals
@@ -130,6 +131,35 @@ class SourceContract:
         self.same(every_score(fitted, asked.take(order)), whole[order])
         for row in range(0, len(asked), 7):
             self.same(every_score(fitted, asked.take(np.array([row]))), whole[[row]])
+
+    def test_alone(self, fitted: Recommender, world: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Somebody who asks alone in a large catalogue is told what is told in a batch, at every depth."""
+        asked = questions(world)
+        shown = np.arange(fitted.n_items) % 7 != 3
+        for some in (asked, replace(asked, open=shown), replace(asked, include_seen=True, exclude=None)):
+            whole = fitted.scored(some)
+            with monkeypatch.context() as patch:
+                patch.setattr(alone, "LEAST", 1)
+                patch.setattr("accord.models.linear.FEW", 1)
+                for row in range(0, len(some), 5):
+                    self.as_in_the_batch(fitted.scored(some.take(np.array([row]))), whole, row)
+
+    def as_in_the_batch(self, one: Scored, whole: Scored, row: int) -> None:
+        """Assert that one query's facts, scores and lists are those of a row of a batch."""
+        every = np.arange(whole.scores.shape[1], dtype=np.int32)[None]
+        shown = np.isfinite(whole.scores[row])
+        np.testing.assert_array_equal(np.isfinite(one.scores[0]), shown)
+        self.same(one.scores[:, shown], whole.scores[[row]][:, shown])
+        scale = max(1e-3, float(np.abs(whole.scores[row][shown]).max(initial=0.0)))
+        for name, values in one.facts.items():
+            assert values[0] == pytest.approx(whole.facts[name][row], rel=1e-4, abs=1e-5 * scale), name
+        silent = whole.facts["spread"][row] == 0
+        np.testing.assert_array_equal(np.isnan(one.at(every)), np.isneginf(whole.scores[[row]]) | silent)
+        for m in (1, 4, every.shape[1]):
+            self.same(one.offer(m).column("score"), whole.offer(m).column("score")[[row]])
+            items = one.offer(m).items
+            self.same(one.at(items), one.offer(m).column("score"))
+            assert len(set(items[items != EMPTY].tolist())) == int((items != EMPTY).sum())
 
     def test_scores_are_fresh(self, fitted: Recommender, world: Planted) -> None:
         """What must not be shown is hidden in the scores' own array, so it must not be the source's."""
