@@ -40,6 +40,8 @@ class Case:
     """What the fused list must reach, by ``test: metric``."""
     gib: float | None = None
     """The most memory it may take."""
+    hide: float | None = None
+    """In place of the preset's share of items that are hidden to learn the mix for cold ones; 0: no such mix."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,13 @@ CASES = (
         "amazon-beauty",
         options=("--cold-items", "{data}/cold_items.txt.gz"),
         gates={"cold among cold: recall@20": 0.325},
+    ),
+    Case(
+        "beauty-cold-off",
+        "amazon-beauty, a tenth of the items cold, no mix learned for them: what the warm test is worth without",
+        "amazon-beauty",
+        options=("--cold-items", "{data}/cold_items.txt.gz"),
+        hide=0.0,
     ),
     Case("ml-100k", "ml-100k, leave-last-out", "ml-100k"),
     Case(
@@ -138,7 +147,8 @@ def run_case(case: Case, arguments: argparse.Namespace) -> None:
     cache = work / "cache"
     if arguments.cold_cache:
         shutil.rmtree(cache, ignore_errors=True)
-    command = [ACCORD, "evaluate", str(dataset), "--preset", arguments.preset, *options, "--out", str(out)]
+    chosen = ["--preset", arguments.preset] if case.hide is None else ["--config", str(without_mix(case, arguments))]
+    command = [ACCORD, "evaluate", str(dataset), *chosen, *options, "--out", str(out)]
     cost = timed([*command, "--quiet"], cache)
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     shown = " ".join(["accord", *command[1:]]).replace(str(arguments.data), "DATA").replace(str(work), "WORK")
@@ -146,6 +156,16 @@ def run_case(case: Case, arguments: argparse.Namespace) -> None:
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"{case.name}.md").write_text(text, encoding="utf-8")
     print(text, flush=True)
+
+
+def without_mix(case: Case, arguments: argparse.Namespace) -> Path:
+    """The preset as a file, with the case's share of hidden items."""
+    from accord.pipeline.spec import preset
+
+    path = arguments.work / f"{case.name}.toml"
+    spec = preset(arguments.preset).model_copy(update={"hide": case.hide})
+    path.write_text(spec.to_toml(), encoding="utf-8")
+    return path
 
 
 def timed(command: list[str], cache: Path) -> Cost:
