@@ -7,9 +7,10 @@ range and best items come from those, and are what all scores one by one would g
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs
 from accord.core.queries import Eligibility
@@ -85,8 +86,8 @@ class FewScores(Scored):
 
     def _values(self, items: Ints) -> Floats:
         if not len(self.items):
-            return _unless_hidden(np.zeros(items.shape[1], np.float32), items[0], self.rules)[None]
-        at = self.items.searchsorted(items[0])
+            return _unless_hidden(np.zeros(len(items[0]), np.float32), items[0], self.rules)[None]
+        at = _places(self.items, items[0])
         found = self.items.take(at, mode="clip") == items[0]
         values = np.where(found, self.values.take(at, mode="clip"), np.float32(0))
         return _unless_hidden(values, items[0], self.rules)[None]
@@ -151,7 +152,7 @@ class StandingScores(Scored):
         reach = m + len(closed_of(self.rules))
         if reach * SHARE > n:
             return top_k(self.scores, m, self.tie_keys)
-        end = int(standing.falling.searchsorted(standing.falling[reach - 1], side="right")) if reach else 0
+        end = int(_places(standing.falling, standing.falling[[reach - 1]], "right")[0]) if reach else 0
         items = standing.order[:end]
         items = items[self.rules.open[items] & ~_among(items, self.rules.items)]
         picked, values = best_of(standing.values[items], items, m, self.tie_keys[0])
@@ -192,19 +193,23 @@ def _told(count: int, total: float, squares: float, low: float, high: float) -> 
 
 def _first_open(order: Ints, rules: Eligibility) -> int:
     """The first item in an order that may be shown."""
-    for start in range(0, len(order), 1_024):
-        items = order[start : start + 1_024]
+    for start in range(0, len(order), 256):
+        items = order[start : start + 256]
         shown = np.flatnonzero(rules.open[items] & ~_among(items, rules.items))
         if len(shown):
             return int(items[shown[0]])
     return int(order[0])
 
 
-def _among(items: Any, numbers: Longs) -> Bools:
+def _places(ascending: NDArray[Any], values: NDArray[Any], side: Literal["left", "right"] = "left") -> Longs:
+    return cast("Any", ascending).searchsorted(values, side=side)
+
+
+def _among(items: NDArray[Any], numbers: Longs) -> Bools:
     """Which of some items are among ascending numbers."""
     if not len(numbers):
         return np.zeros(len(items), dtype=bool)
-    return numbers.take(numbers.searchsorted(items), mode="clip") == items
+    return numbers.take(_places(numbers, items), mode="clip") == items
 
 
 def _unless_hidden(values: Floats, items: Ints, rules: Eligibility) -> Floats:

@@ -73,17 +73,23 @@ class History:
             return self.weights
         return (self.weights * np.exp(-self.age / tau)).astype(np.float32)
 
-    def matrix(self, n_items: int, tau: float | None = None) -> csr_array:
-        """``float32[B, n_items]``, sparse: recency weights; an item met twice counts with its newest weight."""
-        rows = self.rows
-        cells = rows * n_items + self.items
+    def newest(self, n_items: int, tau: float | None = None) -> tuple[Ints, Floats, Longs]:
+        """Items, recency weights and offsets of what each row holds, by ascending item number.
+
+        An item met twice counts with its newest weight.
+        """
+        cells = self.items.astype(np.int64) if len(self) == 1 else self.rows * n_items + self.items
         by_cell = np.argsort(cells, kind="stable")  # within a cell oldest first
         ascending = cells[by_cell]
         newest = np.ones(len(cells), dtype=bool)
         np.greater(ascending[1:], ascending[:-1], out=newest[:-1])
         kept = by_cell[newest]
-        offsets = offsets_of(np.bincount(rows[kept], minlength=len(self)))
+        lengths = [len(kept)] if len(self) == 1 else np.bincount(self.rows[kept], minlength=len(self))
+        return self.items[kept], self.recency(tau)[kept], offsets_of(lengths)
+
+    def matrix(self, n_items: int, tau: float | None = None) -> csr_array:
+        """``float32[B, n_items]``, sparse: recency weights; an item met twice counts with its newest weight."""
+        items, weights, offsets = self.newest(n_items, tau)
         # of the same width as the numbers of learned matrices, or a product would copy these to make them alike
-        small = np.int32 if max(n_items, len(kept)) < np.iinfo(np.int32).max else np.int64
-        entries = (self.recency(tau)[kept], self.items[kept].astype(small), offsets.astype(small))
-        return csr_array(entries, shape=(len(self), n_items))
+        small = np.int32 if max(n_items, len(items)) < np.iinfo(np.int32).max else np.int64
+        return csr_array((weights, items.astype(small), offsets.astype(small)), shape=(len(self), n_items))

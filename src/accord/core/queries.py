@@ -66,13 +66,19 @@ class Queries:
     def chunks(self, n_items: int, cells: int = CELLS) -> Iterator[Queries]:
         """Consecutive parts, each of at most ``cells`` scores over ``n_items`` items (at least one row)."""
         size = max(1, cells // max(1, n_items))
+        if 0 < len(self) <= size:
+            yield self
+            return
         for start in range(0, len(self), size):
             yield self.take(np.arange(start, min(start + size, len(self))))
 
     def tie_keys(self) -> Longs:
         """``int64[B]``: a number drawn from each history, to break ties the same way wherever it is asked."""
+        drawn = scrambled(self.history.items, np.uint32(1)).astype(np.int64)
+        if len(self) == 1:
+            return drawn.sum(keepdims=True)
         sums = np.zeros(len(self), dtype=np.int64)
-        np.add.at(sums, self.history.rows, scrambled(self.history.items, np.uint32(1)).astype(np.int64))
+        np.add.at(sums, self.history.rows, drawn)
         return sums
 
     def mask(self, n_items: int) -> Bools:
@@ -103,6 +109,8 @@ class Eligibility:
     """Closed cells: query ``rows[i]`` must not see ``items[i]`` (unique, sorted, and open in the mask)."""
     count: Longs
     """``int64[B]``: how many items each query may be shown."""
+    tie_keys: Longs
+    """``int64[B]``: see ``Queries.tie_keys``."""
     memo: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
     """What sources have worked out of these rules, so that each need not do so anew."""
 
@@ -114,7 +122,7 @@ class Eligibility:
         closed = closed[mask[closed % n_items]] if n_items else closed
         rows, items = np.divmod(closed, max(1, n_items))
         count = int(mask.sum()) - np.bincount(rows, minlength=len(queries))
-        return cls(mask, rows, items, count)
+        return cls(mask, rows, items, count, queries.tie_keys())
 
     def fill(self, scores: Floats | Doubles, value: float) -> None:
         """Write ``value`` into every cell of ``scores[B, n_items]`` that must not be shown, in place."""
@@ -135,8 +143,9 @@ class Eligibility:
     def part(self, start: int, stop: int) -> Eligibility:
         """The rules of the queries ``start:stop``."""
         low, high = np.searchsorted(self.rows, (start, stop))
+        count, tie_keys = self.count[start:stop], self.tie_keys[start:stop]
         shared = {"shut": self.shut}
-        return Eligibility(self.open, self.rows[low:high] - start, self.items[low:high], self.count[start:stop], shared)
+        return Eligibility(self.open, self.rows[low:high] - start, self.items[low:high], count, tie_keys, shared)
 
 
 def _closed_cells(queries: Queries, n_items: int) -> Longs:

@@ -169,7 +169,7 @@ class Recommender(Part):
             if alone is not None:
                 return alone
         scores = self._padded(queries) if self.n_fitted else self._scores(queries)
-        return Scored.of(scores, rules, queries.tie_keys())
+        return Scored.of(scores, rules, rules.tie_keys)
 
     def _padded(self, queries: Queries) -> Floats:
         """Scores by what was fitted, as if nothing else were in the histories; the rest gets the lowest of them."""

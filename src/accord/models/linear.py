@@ -48,8 +48,12 @@ class HistoryReader(Recommender):
 
     def _read(self, history: History) -> tuple[History, Sparse]:
         """The events that are read, and their weights as ``float32[B, n_items]``."""
-        kept = history.last(self.config.last) if self.ordered else history
-        return kept, kept.matrix(self.n_items, self.config.tau if self.ordered else math.inf)
+        kept, tau = self._reading(history)
+        return kept, kept.matrix(self.n_items, tau)
+
+    def _reading(self, history: History) -> tuple[History, float]:
+        """The events that are read, and how fast they fade."""
+        return (history.last(self.config.last), self.config.tau) if self.ordered else (history, math.inf)
 
 
 class LinearItems(HistoryReader):
@@ -83,9 +87,10 @@ class LinearItems(HistoryReader):
         return np.concatenate([old, (read @ self.placed.columns).toarray()], axis=1)
 
     def _alone(self, queries: Queries, rules: Eligibility) -> Scored | None:
-        read = self._read(queries.history)[1]
-        told = self._told(read.indices, read.data)
-        return None if told is None else FewScores.under(*told, rules, queries.tie_keys())
+        kept, tau = self._reading(queries.history)
+        items, weights, _ = kept.newest(self.n_items, tau)
+        told = self._told(items, weights)
+        return None if told is None else FewScores.under(*told, rules, rules.tie_keys)
 
     def _told(self, items: Ints, weights: Floats) -> tuple[Longs, Floats] | None:
         """Item numbers, ascending, and scores that are not zero, for one history; None: too many, or all."""

@@ -65,7 +65,7 @@ class Popular(Recommender):
     def _alone(self, queries: Queries, rules: Eligibility) -> Scored:
         if self._standing is None or self._standing.values is not self.popularity:
             self._standing = Standing.of(self.popularity)
-        return StandingScores.under(self._standing, rules, queries.tie_keys())
+        return StandingScores.under(self._standing, rules, rules.tie_keys)
 
     def _scores(self, queries: Queries) -> Floats:
         return np.tile(self.popularity, (len(queries), 1))

@@ -59,7 +59,7 @@ def score_all(sources: Mapping[str, Recommender], queries: Queries, guard: Guard
 
 def _silent(queries: Queries, rules: Eligibility, n_items: int) -> Scored:
     """What a source says that has no opinion: the same of every item."""
-    return Scored.of(np.zeros((len(queries), n_items), np.float32), rules, queries.tie_keys())
+    return Scored.of(np.zeros((len(queries), n_items), np.float32), rules, rules.tie_keys)
 
 
 def gather(queries: Queries, scored: Mapping[str, Scored], offers: Mapping[str, Slate], events: Longs) -> Slate:
