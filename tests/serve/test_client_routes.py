@@ -147,7 +147,7 @@ def generic(path: str) -> str:
 
 
 SAME = ("EventsOut", "ItemsOut", "Because", "Without", "Reasons", "Listed", "ListOut", "ExplainOut", "ModelVersion")
-MORE = ("ModelsOut", "Rejected", "HistoryEvent")
+MORE = ("ModelsOut", "Rejected", "HistoryEvent", "Ready")
 
 
 @pytest.mark.parametrize("name", [*SAME, *MORE])

@@ -28,7 +28,7 @@ class ErrorBody(BaseModel):
 
 
 class ErrorAnswer(BaseModel):
-    """Every answer with a status of 400 or more."""
+    """Every answer with a status of 400 or more, but that of `/readyz`."""
 
     error: ErrorBody
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from accord.data.store.base import StoreUnavailable
-from accord.serve.access import errors, needs
+from accord.serve.access import needs
 from accord.serve.routes.parts import TheLive
+from accord.serve.schemas import Ready
 
 router = APIRouter(tags=["operation"])
 
@@ -20,19 +21,19 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses=errors(503))
-def readyz(live: TheLive, response: Response) -> dict[str, Any]:
+@router.get("/readyz", responses={503: {"model": Ready, "description": "Lists cannot be made now"}})
+def readyz(live: TheLive, response: Response) -> Ready:
     """Whether lists can be made; send requests elsewhere while they cannot (503)."""
     store = _store(live)
     ready = live.answering is not None and store == "ok"
     response.status_code = 200 if ready else 503
-    return {
-        "status": "ready" if ready else "not ready",
-        "model": live.answering,
-        "store": store,
-        "caught_up": live.caught_up,
-        "waiting": live.changes.waiting,
-    }
+    return Ready(
+        status="ready" if ready else "not ready",
+        model=live.answering,
+        store=store,
+        caught_up=live.caught_up,
+        waiting=live.changes.waiting,
+    )
 
 
 @router.get("/metrics", response_class=Response, **needs("read"))
@@ -41,7 +42,7 @@ def metrics(live: TheLive) -> Response:
     return Response(live.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _store(live: TheLive) -> str:
+def _store(live: TheLive) -> Literal["ok", "away"]:
     try:
         live.store.last_change()
     except StoreUnavailable:
