@@ -51,6 +51,9 @@ def run(
     ] = "6000/minute",
     budget: Annotated[float, typer.Option(help="Seconds that one source may take for one request.")] = 0.2,
     history: Annotated[int, typer.Option(help="Newest events of a user that a request reads.")] = 200,
+    update_every: Annotated[
+        float, typer.Option(help="Seconds between updates of the sources that count, by one worker; 0: none.")
+    ] = 60.0,
 ) -> None:
     """Prepare, say where it listens, and answer until it is stopped."""
     given = {
@@ -65,6 +68,7 @@ def run(
         "rate": rate,
         "budget": budget,
         "history": history,
+        "update_every": update_every,
     }
     _serve(given)
 

@@ -26,10 +26,13 @@ from accord.core.arrays import Longs, Matrix
 from accord.core.dataset import Dataset
 from accord.core.errors import ArtefactError, InputError
 from accord.core.part import Part, State, pack, unpack
-from accord.core.state import file_digest, load_state, save_state
+from accord.core.run import Run
+from accord.core.state import file_digest, load_state, map_state, save_state
 from accord.core.tables import read_table, write_table
 from accord.pipeline.artefact import COLUMN, load
 from accord.pipeline.card import CARD, read_card, verify, write_card
+from accord.pipeline.columns import all_vectors
+from accord.pipeline.growing import placed
 from accord.pipeline.pipeline import FALLBACK, Pipeline
 from accord.pipeline.splicing import spliced, spliced_rows
 
@@ -37,15 +40,18 @@ NUMBER = "number of the item"
 """The column of ``items.parquet`` that holds it."""
 
 
-def save_delta(pipeline: Pipeline, base: Path, folder: Path, facts: dict[str, Any] | None = None) -> None:
+def save_delta(
+    pipeline: Pipeline, base: Path, folder: Path, facts: dict[str, Any] | None = None, before: Pipeline | None = None
+) -> None:
     """Write what the pipeline has beyond the artefact ``base`` that it was grown and updated from.
 
-    The folder appears complete or not at all; one that is there is refused. Reads the arrays of the base to compare.
-    Raises ``InputError`` where the pipeline did not come from that artefact.
+    ``before``: the base as it was loaded, where the caller has it: arrays that both share are not compared. The folder
+    appears complete or not at all; one that is there is refused. Raises ``InputError`` where the pipeline did not come
+    from that artefact.
     """
     if folder.exists():
         raise ArtefactError("something lies there", place=str(folder), remedy="Choose another folder.")
-    before = load(base)
+    before = load(base) if before is None else before
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
@@ -59,10 +65,11 @@ def save_delta(pipeline: Pipeline, base: Path, folder: Path, facts: dict[str, An
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def load_delta(base: Path, folder: Path) -> Pipeline:
+def load_delta(base: Path, folder: Path, before: Pipeline | None = None) -> Pipeline:
     """The pipeline that ``save_delta`` was given. Raises ``ArtefactError`` where either is altered, or not the other's.
 
-    Arrays that have not changed lie in the files of the base; they are not read.
+    Arrays lie in the files of the base and the delta and are not read. ``before``: the base as it was loaded, where the
+    caller has it; nothing of the base is read again then.
     """
     card = read_card(folder)
     verify(folder, card)
@@ -70,7 +77,7 @@ def load_delta(base: Path, folder: Path) -> Pipeline:
         raise ArtefactError(
             "made over another artefact", place=str(folder), value=str(base), remedy="Give the one it was made over."
         )
-    pipeline = load(base)
+    pipeline = load(base) if before is None else before
     data = _read_tables(pipeline, folder)
     parts = {name: _read_part(name, part, folder, card) for name, part in _parts(pipeline).items()}
     return replace(
@@ -81,6 +88,14 @@ def load_delta(base: Path, folder: Path) -> Pipeline:
         fallback=parts[f"sources-{FALLBACK}"],
         fresh=int(card["fresh"]),
     )
+
+
+def without_events(pipeline: Pipeline, before: Pipeline, run: Run) -> Pipeline:
+    """The base ``before`` with the items that the pipeline has beyond it, as it encoded them, and with no new event."""
+    numbers = _changed(pipeline.data, before.data)
+    rows = pipeline.data.items.take(pa.array(numbers, pa.int64()))
+    known = all_vectors(before, run)
+    return placed(before, rows, known, {name: pipeline.data.vector(name)[numbers] for name in known})
 
 
 def _facts(pipeline: Pipeline, base: Path) -> dict[str, Any]:
@@ -120,7 +135,7 @@ def _write_parts(pipeline: Pipeline, before: Pipeline, folder: Path) -> dict[str
 
 
 def _same(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
-    return one.dtype == other.dtype and np.array_equal(one, other)
+    return one is other or (one.dtype == other.dtype and np.array_equal(one, other))
 
 
 def _read_part(name: str, part: Any, folder: Path, card: dict[str, Any]) -> Any:
@@ -128,7 +143,7 @@ def _read_part(name: str, part: Any, folder: Path, card: dict[str, Any]) -> Any:
     path, gone = _path(folder, name), set(card["dropped"].get(name, ()))
     if not path.exists() and not gone:
         return part
-    changed: State = load_state(path) if path.exists() else {}
+    changed: State = map_state(path) if path.exists() else {}
     kept = {key: array for key, array in part.state().items() if key not in gone}
     return type(part)(part.config).load_state(kept | changed)
 
@@ -144,12 +159,18 @@ def _write_tables(data: Dataset, before: Dataset, folder: Path) -> Longs:
         or not older.equals(before.events)
     ):
         raise InputError("the pipeline was not grown or updated from this artefact", place="base")
-    numbers = np.append(_edited(data.items.slice(0, n), before.items), np.arange(n, data.n_items))
+    numbers = _changed(data, before)
     rows = data.items.take(pa.array(numbers, pa.int64())).append_column(NUMBER, pa.array(numbers))
     write_table(rows, folder / "items.parquet")
     write_table(data.users.slice(users), folder / "users.parquet")
     write_table(data.events.slice(events).select(before.events.column_names), folder / "events.parquet")
     return numbers
+
+
+def _changed(data: Dataset, before: Dataset) -> Longs:
+    """The numbers of the items that are new or edited."""
+    n = before.n_items
+    return np.append(_edited(data.items.slice(0, n), before.items), np.arange(n, data.n_items))
 
 
 def _edited(items: pa.Table, before: pa.Table) -> Longs:

@@ -4,6 +4,7 @@
 
     registry.json               versions, stages, history; see ``ledger``
     versions/<version>/         an artefact, as ``accord train`` saves it
+    deltas.json, deltas/        what the live version has learned since, see ``deltas``
     registry.lock, publish.lock held while the file is changed, and while versions are added or removed
 """
 
@@ -19,6 +20,7 @@ from accord.core.state import file_digest
 from accord.pipeline import artefact
 from accord.pipeline.card import CARD, Card, read_card, verify
 from accord.pipeline.pipeline import Pipeline
+from accord.registry.deltas import Deltas
 from accord.registry.durable import copy_durably, locked, write_moved
 from accord.registry.ledger import Entry, Ledger, Version, read_ledger
 from accord.registry.watch import Stamp, Watch, stamp_of
@@ -63,6 +65,11 @@ class Registry:
             if not registry.knows(file_digest(run / CARD)):
                 registry.publish(run, "live", note=f"trained as {run.resolve().name}")
         return registry
+
+    @property
+    def deltas(self) -> Deltas:
+        """What the live version has learned since its fit."""
+        return Deltas(self.folder)
 
     @property
     def path(self) -> Path:
@@ -184,6 +191,8 @@ class Registry:
             if new != old:
                 text = Ledger.model_validate(new.model_dump()).model_dump_json(indent=2) + "\n"
                 write_moved(self.path, text, self.stamp()[0])
+            if new.live != old.live:
+                self.deltas.discard(new.live)
         return new
 
     def _rolled_back(self, ledger: Ledger) -> Ledger:

@@ -28,6 +28,7 @@ from accord.serve.pages.routes import router as pages
 from accord.serve.preparing import prepare
 from accord.serve.routes import events, health, items, models, placements, recommend, users
 from accord.serve.settings import ServeSettings
+from accord.serve.updater import Updater
 
 ROUTERS = (events.router, items.router, users.router, recommend.router, placements.router, models.router, health.router)
 DESCRIPTION = """Live recommendations: an event counts on the next request, an item posted a second ago can be
@@ -37,8 +38,8 @@ recommended, and nothing acknowledged is lost. Every error has one shape, `Error
 def create_app(settings: ServeSettings, log: Log | None = None) -> FastAPI:
     """The app of one worker. Raises ``InputError`` where a file or an address of the settings cannot be used.
 
-    Its state lives in ``app.state``: ``live`` (store, pipeline), ``answers``, ``keyed``. It begins when the server
-    starts the app, and ends with it.
+    Its state lives in ``app.state``: ``live`` (store, pipeline), ``answers``, ``updater``, ``keyed``. It begins when
+    the server starts the app, and ends with it.
     """
     settings.check_exposed()
     log, metrics = log or make_log(), Metrics()
@@ -78,10 +79,13 @@ def _lifespan(settings: ServeSettings, metrics: Metrics, log: Log) -> Any:
             await run_in_threadpool(prepare, settings, Run(cache=None))
         live = await run_in_threadpool(Live, settings, metrics, log)
         app.state.live, app.state.answers = live, Answers(live, _placements(settings))
+        app.state.updater = updater = Updater(live, settings.update_every)
         live.start()
+        updater.start()
         try:
             yield
         finally:
+            await run_in_threadpool(updater.stop)
             await run_in_threadpool(live.stop)
 
     return lifespan

@@ -61,10 +61,15 @@ class Changes:
             kept = {name: fields for name, fields in items.items() if name not in self.deleted}
             self._waiting = {**kept, **self._waiting}
 
-    def again(self) -> None:
-        """Let everything that was ever posted wait, for another pipeline may not know it."""
+    def settled(self) -> int | None:
+        """The number of the last change that was followed, where no item waits; None where one does."""
         with self._lock:
-            for change in self._read(0):
+            return None if self._waiting else self.seen
+
+    def again(self, since: int = 0) -> None:
+        """Let everything that was posted after some change wait, for another pipeline may not know it."""
+        with self._lock:
+            for change in self._read(since):
                 if change.number > self.seen:
                     break
                 if change.kind == "item":

@@ -9,9 +9,21 @@ import numpy as np
 
 from accord.core.arrays import Bools
 from accord.pipeline.pipeline import Pipeline
+from accord.registry import Delta
+from accord.serve.arrivals import Reached
 
 STARTING = "starting"
 """The name of the pipeline that answers before there is a trained one."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to answer, by name."""
+
+    name: str
+    """The version."""
+    delta: Delta | None = None
+    """What it has learned since its fit; None: nothing."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,25 @@ class Model:
     pipeline: Pipeline
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
     """How much each kind of event counts."""
+    base: Pipeline | None = None
+    """The version as it was loaded, of which the pipeline is what became of it; None: of the starting pipeline."""
+    delta: Delta | None = None
+    """The delta that the pipeline was made from."""
+    reached: Reached = field(default_factory=Reached)
+    """Up to where the delta has followed the store."""
+
+    @property
+    def target(self) -> Target:
+        """What it is by name."""
+        return Target(self.name, self.delta)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A model that has all items which were posted up to some change of the catalogue."""
+
+    model: Model
+    change: int
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from accord.data.store.events import Event
 from accord.pipeline.pipeline import Pipeline
 from accord.pipeline.wording import fitting
 from accord.serve.changes import Changes
-from accord.serve.current import STARTING, Current, Model
+from accord.serve.current import STARTING, Current, Model, Settled, Target
 from accord.serve.errors import ApiError
 from accord.serve.growth import grown_with
 from accord.serve.guard import Guards
@@ -52,7 +52,10 @@ class Live:
         self.caught_up = False
         """Whether everything that the store had at the start is in the answers."""
         self._current: Current | None = None
-        self._refused: str | None = None
+        self.refused: Target | None = None
+        """What could not be used, until something else is to answer."""
+        self.settled: Settled | None = None
+        """What answers, when it last had all items that were posted."""
         self._erasures = 0
         self._rebuilt = (float("-inf"), -1)
         self._written = (0, 0)
@@ -83,6 +86,10 @@ class Live:
     def answering(self) -> str | None:
         """The version that answers; None while there is nothing to answer from."""
         return self._current.model.name if self._current is not None else None
+
+    @property
+    def _target(self) -> Target | None:
+        return self._current.model.target if self._current is not None else None
 
     @property
     def schema(self) -> pa.Schema | None:
@@ -141,7 +148,10 @@ class Live:
         replace(pipeline, guard=None).recommend(Queries.of([[], [0]]), min(WARM, pipeline.data.n_items))
         with self._swap:
             before = self.answering
+            updated = model.delta is not None and model.target != self._target
             self._current = Current(model).without(self.changes.deleted)
+        if updated and model.delta is not None:
+            self.log.info("updated", version=model.name, number=model.delta.number, events=pipeline.fresh)
         if before != model.name:
             self.metrics.answers_from(model.name, before)
             self.log.info("answering", version=model.name, items=pipeline.data.n_items)
@@ -171,23 +181,30 @@ class Live:
     def _look(self) -> None:
         """One look at what is new: versions, then the catalogue."""
         self.changes.follow(self._hide)
-        name = self.versions.wanted()
-        if name is None:
+        target = self.versions.wanted()
+        if target is None:
             self._rebuild()
-        elif name not in (self.answering, self._refused):
-            self._load(name)
+        elif target not in (self._target, self.refused):
+            self._load(target)
         if self._current is not None and self.changes.waiting:
             self._grow(self._current.model)
+        self._settle()
         self._count()
         self.caught_up = True
 
-    def _load(self, name: str) -> None:
+    def _load(self, target: Target) -> None:
         """Read a version, bring it up to date, and let it answer; a bad one is refused until another one is live."""
-        model = self.versions.load(name)
-        self._refused = name if model is None else None
+        model = self.versions.load(target, self._current.model if self._current is not None else None)
+        self.refused = target if model is None or model.target != target else None
         if model is not None:
-            self.changes.again()
+            self.changes.again(model.reached.change)
             self._grow(replace(model, pipeline=replace(model.pipeline, guard=self.guards)))
+
+    def _settle(self) -> None:
+        """Only here, where nothing is taken and not yet placed."""
+        change = self.changes.settled()
+        if self._current is not None and change is not None:
+            self.settled = Settled(self._current.model, change)
 
     def _grow(self, model: Model) -> None:
         """Place the items that wait, in batches, and let the model answer."""
@@ -199,14 +216,14 @@ class Live:
                 self._answer_from(model)
                 raise
             model = replace(model, pipeline=pipeline)
-            if model.name == self.answering:
+            if model.target == self._target:
                 self._put(model)
             self.metrics.waiting.set(self.changes.waiting)
         self._answer_from(model)
 
     def _answer_from(self, model: Model) -> None:
         """Let a version answer that does not yet."""
-        if model.name != self.answering:
+        if model.target != self._target:
             self._put(model)
 
     def _rebuild(self) -> None:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable with the folder of the files; set before the workers start."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-STAGES = ("history", "rules", "score", "fuse", "rerank", "store")
+LONG = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 class Metrics:
@@ -31,6 +31,10 @@ class Metrics:
         self.rows = Counter("accord_store_rows", "Rows written to the store", registry=own)
         self.commits = Counter("accord_store_commits", "Transactions of the store", registry=own)
         self.waiting = Gauge("accord_items_waiting", "Items to encode", registry=own, multiprocess_mode="liveall")
+        self.updates = Histogram("accord_update_seconds", "Time of updates", buckets=LONG, registry=own)
+        self.updated = Counter("accord_updated_events", "Events that updates have learned from", registry=own)
+        told = "Seconds since 1970 up to which the events of the store were learned from"
+        self.until = Gauge("accord_updated_until_seconds", told, registry=own, multiprocess_mode="livemax")
         told = "1 for each worker that answers from the version"
         self.version = Gauge("accord_pipeline_version", told, ("version",), registry=own, multiprocess_mode="livesum")
 

@@ -44,6 +44,10 @@ class ServeSettings(Config):
     together."""
     rebuild: float = Field(default=60.0, gt=0)
     """Seconds between two rebuilds of the starting pipeline while there is no trained one."""
+    update_every: float = Field(default=60.0, ge=0)
+    """Seconds between two updates of the sources that count, from the events that arrived; 0: none until a refresh."""
+    refresh_every: str | None = None
+    """Such as ``24h``: learn anew from the store and publish what is not worse, again and again; None: never."""
     remembered: int = Field(default=200_000, ge=0)
     """Events of histories kept in memory for times when the store is away: about 60 MB for each worker."""
     history: int = Field(default=HISTORY, ge=1, le=10_000)
