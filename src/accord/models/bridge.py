@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +12,9 @@ from accord.core.arrays import Bools, Floats, Longs, Matrix, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.run import Run
-from accord.models.content import nearest, unit_rows, without_self
+from accord.models.content import nearest, without_self
+from accord.models.content_rows import unit_rows
+from accord.models.cosines import Lengths
 from accord.models.item_knn import Neighbourhood, similarities
 from accord.models.linear import LinearItems, keep_largest
 from accord.models.placed import Block, Placed, resized
@@ -58,6 +59,9 @@ class Bridge(LinearItems):
     """``float32[n, n]``: S."""
     scale: Floats | None = None
     """``float32[]``: c."""
+    _lengths: Lengths | None = None
+    _own: Sparse | None = None
+    """What growing works out once, for the items that come next."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -70,23 +74,23 @@ class Bridge(LinearItems):
         settings = ("bridge", data.order, *fields.values())
         self._kept = shared([data.events, column], settings, lambda: _mixed(data, column, self.config))
         self.weights, self.alike, self.scale = self._kept.weights, self._kept.alike, np.asarray(self._kept.scale)
-        self.lenders = data.item_counts > 0
+        self.lenders, self._lengths, self._own = data.item_counts > 0, None, None
 
     def _placing(self, data: Dataset, items: Longs, placed: Placed) -> Block | None:
         if self.lenders is None or self.alike is None or self.scale is None:
             return None
         config, n = self.config, placed.fitted
-        vectors = unit_rows(data.vector(config.column), centre=config.centre, over=n)
-        known, touched = cast("Matrix", vectors[:n]), np.flatnonzero(self.lenders).astype(np.int32)
-        cosines = nearest(
-            cast("Matrix", vectors[items]), known, config.neighbours + 1, exclude_self=False, eligible=touched
-        )
-        found = keep_largest(without_self(cosines, int(items[0])), config.neighbours, int(items[0]))
-        own = csr_array(self.alike.T)
+        column = data.vector(config.column)
+        self._lengths = Lengths.kept(self._lengths, column, items, centre=config.centre, over=n)
+        self._own = csr_array(self.alike.T) if self._own is None else self._own
+        lent = np.pad(self.lenders, (0, data.n_items - n))
+        cosines = without_self(_only(self._lengths.cosines(column, items), lent), int(items[0]))
+        found = csr_array(keep_largest(cosines, config.neighbours, int(items[0]))[:, :n])
+        own = self._own
         counts = np.where(items < n, data.item_counts[items], 0)
         share = (counts / (counts + config.own)).astype(np.float32)
-        lent = ((1 - share) * self.scale).astype(np.float32)
-        mixed = csr_array(diags_array(lent) @ (_row_normalised(found, config.power) @ own))
+        borrowed = ((1 - share) * self.scale).astype(np.float32)
+        mixed = csr_array(diags_array(borrowed) @ (_row_normalised(found, config.power) @ own))
         if counts.any():
             mixed = csr_array(mixed + diags_array(share) @ own[np.minimum(items, n - 1)])
         largest = keep_largest(without_self(mixed, int(items[0])), config.entries, int(items[0]))
@@ -126,6 +130,15 @@ def _mixed(data: Dataset, column: Matrix, config: BridgeConfig) -> Mixed:
     stacked = csr_array(vstack(blocks, format="csr"))
     blocks.clear()  # large catalogues: the blocks, their stack and its transpose need not lie in memory together
     return Mixed(csr_array(stacked.T), alike, scale)
+
+
+def _only(cosines: Matrix, columns: Bools) -> Matrix:
+    """Cosines in some columns, 0 in the others; in place."""
+    if isinstance(cosines, csr_array):
+        cosines.data[~columns[cosines.indices]] = 0
+    else:
+        cosines[:, ~columns] = 0
+    return cosines
 
 
 def _row_normalised(cosines: Sparse, power: float) -> Sparse:

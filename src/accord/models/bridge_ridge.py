@@ -76,6 +76,8 @@ class BridgeRidge(LinearItems):
     """``float32[n, n]``: S, where it was solved by item."""
     scale: Floats | None = None
     """``float32[]``: c."""
+    _means: dict[str, Floats] | None = None
+    """The means of the columns, once growing has worked them out."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -94,7 +96,7 @@ class BridgeRidge(LinearItems):
         self._kept = shared(inputs, settings, lambda: _mixed(data, self.config))
         self.weights, self.coefficients = self._kept.weights, self._kept.coefficients
         self.taught, self.scale = self._kept.taught, np.asarray(self._kept.scale)
-        self.lenders = data.item_counts > 0
+        self.lenders, self._means = data.item_counts > 0, None
 
     def _edited(self, data: Dataset, items: Longs, placed: Placed) -> Placed:
         """Items with events wait for the next fit: what their content says is mixed with their own columns."""
@@ -105,8 +107,9 @@ class BridgeRidge(LinearItems):
         if self.coefficients is None or self.lenders is None or self.scale is None:
             return None
         config, n = self.config, placed.fitted
+        self._means = self._means or {}
         if len(self.coefficients):
-            kernel = Kernel.of(data, config.columns, centre=config.centre, over=n, rows=items)
+            kernel = Kernel.of(data, config.columns, centre=config.centre, over=n, rows=items, means=self._means)
             borrowed = kernel.features() @ self.coefficients
         else:
             kernel = Kernel.of(data, config.columns, centre=config.centre, over=n)

@@ -10,10 +10,11 @@ from scipy.sparse import csr_array, diags_array, vstack
 
 from accord.core.arrays import Floats, Ints, Longs, Matrix, Sparse, stacked
 from accord.core.dataset import Dataset
-from accord.core.errors import CannotFit
 from accord.core.queries import Eligibility, Queries
 from accord.core.run import Run
 from accord.core.scored import Scored
+from accord.models.content_rows import row_lengths, unit_rows
+from accord.models.cosines import Lengths
 from accord.models.linear import HistoryConfig, LinearItems, block_rows, keep_largest
 from accord.models.placed import Block, Placed, with_rows
 from accord.models.shared import shared
@@ -47,6 +48,9 @@ class Content(LinearItems):
     """``[n, dim]``: of the items that were there at the fit; mode ``profile`` alone."""
     more: Matrix | None = None
     """``[m, dim]``: of the items that came later."""
+    _lengths: Lengths | None = None
+    _bounds: Floats | None = None
+    """What growing works out once, for the items that come next."""
 
     @property
     def learned(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -59,7 +63,7 @@ class Content(LinearItems):
         return (self.config.column,)
 
     def _fit(self, data: Dataset, run: Run) -> None:
-        self.more = None
+        self.more = self._lengths = self._bounds = None
         column, k, centre = data.vector(self.config.column), self.config.k, self.config.centre
         if self.config.mode == "profile":
             self.vectors = unit_rows(column, centre=centre)
@@ -80,13 +84,19 @@ class Content(LinearItems):
         self.more = stacked(more, rows[late][~known])
 
     def _placing(self, data: Dataset, items: Longs, placed: Placed) -> Block:
-        vectors = unit_rows(data.vector(self.config.column), centre=self.config.centre, over=placed.fitted)
-        bounds = np.pad(self._bounds(), (0, data.n_items - placed.fitted))
-        across = csr_array(vectors.T) if isinstance(vectors, csr_array) else vectors.T
-        cosines = without_self(vectors[items] @ across, int(items[0]))
+        column = data.vector(self.config.column)
+        self._lengths = Lengths.kept(self._lengths, column, items, centre=self.config.centre, over=placed.fitted)
+        self._bounds = self._bounds_of_columns() if self._bounds is None else self._bounds
+        bounds = np.pad(self._bounds, (0, data.n_items - placed.fitted))
+        cosines = without_self(self._lengths.cosines(column, items), int(items[0]))
         return Block.of(keep_largest(cosines, self.config.k, int(items[0])).T, _above(cosines, bounds))
 
-    def _bounds(self) -> Floats:
+    def _edited(self, data: Dataset, items: Longs, placed: Placed) -> Placed:
+        edited = super()._edited(data, items, placed)
+        self._bounds = None
+        return edited
+
+    def _bounds_of_columns(self) -> Floats:
         """``float32[n]``: the cosine that an item must exceed to be among the k nearest of each fitted item."""
         found = csr_array(cast("Sparse", self.weights).T)
         bounds = np.zeros(found.shape[0], np.float32)
@@ -108,7 +118,7 @@ class Content(LinearItems):
         profile = self._profile(queries)
         parts = [self.vectors] if self.more is None else [self.vectors, self.more]
         scores = np.concatenate([_dense(profile @ part.T) for part in parts], axis=1)
-        return (scores / np.maximum(_norms(profile), 1e-9)[:, None]).astype(np.float32)
+        return (scores / np.maximum(row_lengths(profile), 1e-9)[:, None]).astype(np.float32)
 
     def _profile(self, queries: Queries) -> Matrix:
         """``[B, dim]``: the weighted sum of the vectors of each history."""
@@ -130,13 +140,7 @@ class Content(LinearItems):
         if self.config.mode == "knn":
             return parts
         profile = self._profile(queries)
-        return (parts / np.maximum(_norms(profile), 1e-9)[:, None, None]).astype(np.float32)
-
-
-def _norms(rows: Matrix) -> Floats:
-    if isinstance(rows, csr_array):
-        return np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1))).astype(np.float32)
-    return np.linalg.norm(rows, axis=1)
+        return (parts / np.maximum(row_lengths(profile), 1e-9)[:, None, None]).astype(np.float32)
 
 
 def _dense(matrix: Any) -> Floats:
@@ -151,35 +155,6 @@ def _above(cosines: Matrix, bounds: Floats) -> Sparse:
         return csr_array((cosines.data[keep], (at[keep], cosines.indices[keep])), shape=cosines.shape)
     rows, columns = np.nonzero((cosines > 0) & (cosines > bounds))
     return csr_array((cosines[rows, columns], (rows, columns)), shape=cosines.shape)
-
-
-def unit_rows(vectors: Matrix, *, centre: bool = False, over: int | None = None, rows: Longs | None = None) -> Matrix:
-    """Rows of length 1; a zero row (no content) stays zero, also when the mean of the others is taken away.
-
-    ``over``: only the first so many rows make the mean. ``rows``: only these are returned. Raises ``CannotFit`` where
-    no item has content, or where sparse vectors would have to be centred.
-    """
-    if centre and isinstance(vectors, csr_array):
-        raise CannotFit("sparse vectors cannot be centred", remedy="Set centre = false or read a dense column.")
-    mean = _mean(vectors if over is None else cast("Matrix", vectors[:over])) if centre else None
-    wanted = vectors if rows is None else cast("Matrix", vectors[rows])
-    lengths = _norms(wanted)
-    if rows is None and not (lengths > 0).any():
-        raise CannotFit("no item has content")
-    if isinstance(wanted, csr_array):
-        scaled = csr_array(wanted.multiply(1.0 / np.maximum(lengths, 1e-9)[:, None]))
-        return csr_array((scaled.data.astype(np.float32), scaled.indices, scaled.indptr), shape=wanted.shape)
-    moved = wanted if mean is None else wanted - mean
-    unit = moved / np.maximum(_norms(moved), 1e-9)[:, None]
-    return np.where((lengths > 0)[:, None], unit, 0).astype(np.float32)
-
-
-def _mean(vectors: Matrix) -> Floats:
-    """Of the rows with content; dense vectors alone."""
-    some = _norms(vectors) > 0
-    if not some.any():
-        raise CannotFit("no item has content")
-    return np.asarray(vectors[some].mean(axis=0), np.float32)
 
 
 def _neighbours(column: Matrix, k: int, *, centre: bool) -> Sparse:

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from accord.core.arrays import Floats, Longs, Matrix
 from accord.core.dataset import Dataset
-from accord.models.content import unit_rows
+from accord.models.content_rows import mean_row, unit_rows
 from accord.models.gram import add_product
 
 
@@ -31,13 +31,23 @@ class Kernel:
         centre: bool,
         over: int | None = None,
         rows: Longs | None = None,
+        means: dict[str, Floats] | None = None,
     ) -> Kernel:
         """The kernel of the columns that the data has; ``centre`` takes the mean of dense ones away.
 
-        ``over`` and ``rows`` as in ``content.unit_rows``.
+        ``over`` and ``rows`` as in ``content_rows.unit_rows``; ``means`` holds what they gave before, and is filled.
         """
-        named = [(weight, data.vectors[name]) for name, weight in weights.items() if weight and name in data.vectors]
-        return cls([(weight, _unit(vectors, centre, over, rows)) for weight, vectors in named])
+        columns = list[tuple[float, Matrix]]()
+        for name, weight in weights.items():
+            if not weight or name not in data.vectors:
+                continue
+            vectors, mean = data.vectors[name], (means or {}).get(name)
+            if centre and mean is None and not isinstance(vectors, csr_array):
+                mean = mean_row(vectors if over is None else vectors[:over])
+                if means is not None:
+                    means[name] = mean
+            columns.append((weight, unit_rows(vectors, rows=rows, mean=mean)))
+        return cls(columns)
 
     @property
     def dim(self) -> int:
@@ -64,7 +74,3 @@ class Kernel:
             some: Any = vectors[rows]
             total += np.float32(weight) * np.asarray(some @ (some.T @ values))
         return total
-
-
-def _unit(vectors: Matrix, centre: bool, over: int | None, rows: Longs | None) -> Matrix:
-    return unit_rows(vectors, centre=centre and not isinstance(vectors, csr_array), over=over, rows=rows)

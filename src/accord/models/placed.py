@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from accord.core.arrays import Bools, Floats, Longs, Matrix, Sparse, stacked
+from accord.core.arrays import Bools, Floats, Longs, Matrix, Sparse, offsets_of, stacked
 from accord.core.errors import ArtefactError
 from accord.core.part import State, pack, unpack
 
@@ -133,13 +133,17 @@ def resized(matrix: Sparse, n_rows: int, n_columns: int) -> Sparse:
 
 def largest(dense: Floats, items: Longs, most: int = MOST) -> Sparse:
     """``float32[b, n]``, sparse: the entries of each row that are largest in size, none at column ``items[row]``."""
-    size = np.abs(dense)
+    n = dense.shape[1]
+    size = np.abs(dense, order="C")
     size[np.arange(len(items)), items] = 0
-    if dense.shape[1] > most:
-        bounds = np.partition(size, -most, axis=1)[:, -most]
-        size[size < bounds[:, None]] = 0
-    rows, columns = np.nonzero(size)
-    return csr_array((dense[rows, columns], (rows, columns)), shape=dense.shape)
+    bounds = np.zeros(len(items), np.float32)
+    if n > most:
+        bounds = np.partition(size, n - most, axis=1)[:, n - most]
+    cells = np.flatnonzero((size >= bounds[:, None]) & (size > 0))  # of one flat array: several times faster
+    rows, columns = np.divmod(cells, n)
+    return csr_array(
+        (dense[rows, columns], columns, offsets_of(np.bincount(rows, minlength=len(items)))), shape=dense.shape
+    )
 
 
 def with_items_replaced(matrix: Sparse, items: Longs, block: Block, *, rows: bool) -> Sparse:
