@@ -18,6 +18,9 @@ FACTS = ("eligible", "mean", "spread", "low", "high")
 BLOCK = 1 << 17
 """Scores that are summed up at a time: few enough to stay in a core's own cache."""
 
+RUN = 1_024
+"""Squares that are added up in one go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored(ABC):
@@ -106,9 +109,17 @@ def _hidden(scores: Floats, rules: Eligibility) -> tuple[Longs, Doubles, Doubles
     mean = wide.sum(axis=1) / count
     centred = wide - mean.astype(wide.dtype)[:, None]
     rules.fill(centred, 0.0)
-    spread = np.sqrt(np.einsum("ij,ij->i", centred, centred) / count)
+    spread = np.sqrt(_squared(centred) / count)
     rules.fill(scores, -np.inf)
     return rules.count, mean, np.where((rules.count > 0) & (high > low), spread, 0.0), low, high
+
+
+def _squared(rows: Floats | Doubles) -> Doubles:
+    """``float64[B]``: the sum of the squares of each row, added up run by run: a long sum would lose digits."""
+    whole = rows.shape[1] // RUN * RUN
+    runs, rest = rows[:, :whole].reshape(len(rows), -1, RUN), rows[:, whole:]
+    sums = np.einsum("ijk,ijk->ij", runs, runs).sum(axis=1, dtype=np.float64)
+    return sums + np.einsum("ij,ij->i", rest, rest)
 
 
 def _plain(low: Floats, high: Floats) -> bool:

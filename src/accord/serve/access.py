@@ -36,7 +36,7 @@ def needs(scope: Scope, *statuses: int) -> dict[str, Any]:
     return {
         "dependencies": [Depends(check)],
         "openapi_extra": {"security": [{name: []} for name in SCHEMES], SCOPE: scope},
-        "responses": errors(401, 403, 413, 422, 429, 500, 503, *statuses),
+        "responses": errors(400, 401, 403, 413, 422, 429, 500, 503, *statuses),
     }
 
 
@@ -46,6 +46,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 DESCRIPTIONS = {
+    400: "The request cannot be read",
     401: "No key, or none that opens anything",
     403: "The key lacks the scope",
     404: "There is no such thing",
