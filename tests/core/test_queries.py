@@ -49,6 +49,16 @@ def test_tie_keys_are_drawn_from_the_history_alone(history, other):
     assert (keys[0] == keys[1]) == (sorted(history) == sorted(other))
 
 
+@given(batches(), st.integers(1, 2**63 - 1))
+def test_a_seed_draws_ties_anew_and_the_same_seed_the_same_way(batch, seed):
+    queries = batch[0]
+    seeded = replace(queries, seed=seed)
+    assert np.array_equal(seeded.tie_keys(), replace(queries, seed=seed).tie_keys())
+    assert (seeded.tie_keys() != queries.tie_keys()).all()
+    chunks = [chunk.tie_keys() for chunk in seeded.chunks(N_ITEMS, N_ITEMS)]
+    assert np.array_equal(np.concatenate([np.empty(0, int), *chunks]), seeded.tie_keys())
+
+
 @pytest.mark.parametrize(
     ("place", "settings"),
     [

@@ -208,7 +208,7 @@ def test_metrics_count_requests_stages_and_events(server):
     server.post({"user_id": "u1", "item_id": "i1"}, {})
     text = server.client.get("/metrics").text
     assert 'accord_requests_total{method="POST",route="/v1/recommend",status="200"} 1.0' in text
-    for stage in ("history", "score", "rank", "store"):
+    for stage in ("history", "score", "fuse", "rerank", "store"):
         assert f'accord_stage_seconds_count{{stage="{stage}"}}' in text
     assert 'accord_events_total{outcome="accepted"} 1.0' in text
     assert 'accord_events_total{outcome="rejected"} 1.0' in text

@@ -133,3 +133,16 @@ def test_placements_are_named_and_hold(serve, tmp_path):
     assert server.client.get("/v1/placements/away").status_code == 404
     refused = server.client.post("/v1/recommend", json={"user_id": "u1", "placement": "away"})
     assert refused.json()["error"]["remedy"] == "There are: home."
+
+
+def test_a_seed_draws_ties_and_nothing_else(server):
+    tied = {"user_id": "u5", "only": [f"i{n}" for n in range(80)], "include_seen": True, "n": 80}
+    plain = server.recommend(**tied)["items"]
+    lists = [server.recommend(seed=seed, **tied)["items"] for seed in (7, 7, 8, 9)]
+    assert lists[0] == lists[1]
+    for seeded in lists:
+        assert {place["item_id"]: place["score"] for place in seeded} == pytest.approx(
+            {place["item_id"]: place["score"] for place in plain}
+        )
+        assert [place["score"] for place in seeded] == pytest.approx([place["score"] for place in plain])
+    assert len({tuple(place["item_id"] for place in one) for one in lists}) > 1  # cold items of one group tie

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,6 +41,8 @@ class Queries:
     context: dict[str, Names] = field(default_factory=dict[str, Names])
     """``object[B]`` by name: in which circumstances each list is asked for (a place, a device); None where unknown.
     The names are those of the event columns that say the same of past events."""
+    seed: int = 0
+    """Draws ties anew: another seed orders items whose scores tie in another way, and changes nothing else."""
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]], **settings: object) -> Queries:
@@ -73,13 +76,19 @@ class Queries:
             yield self.take(np.arange(start, min(start + size, len(self))))
 
     def tie_keys(self) -> Longs:
-        """``int64[B]``: a number drawn from each history, to break ties the same way wherever it is asked."""
+        """``int64[B]``: drawn from each history and the seed, to break ties the same way wherever it is asked."""
         drawn = scrambled(self.history.items, np.uint32(1)).astype(np.int64)
         if len(self) == 1:
-            return drawn.sum(keepdims=True)
-        sums = np.zeros(len(self), dtype=np.int64)
-        np.add.at(sums, self.history.rows, drawn)
-        return sums
+            sums: Longs = drawn.sum(keepdims=True)
+        else:
+            sums = np.zeros(len(self), dtype=np.int64)
+            np.add.at(sums, self.history.rows, drawn)
+        return sums ^ self.salt
+
+    @property
+    def salt(self) -> int:
+        """A number of 31 bits that the seed draws; 0 for the seed 0."""
+        return zlib.crc32(str(self.seed).encode()) & 0x7FFFFFFF if self.seed else 0
 
     def mask(self, n_items: int) -> Bools:
         """``bool[n_items]``, fresh: what ``open`` and ``candidates`` leave; another size is an error."""

@@ -62,13 +62,14 @@ class Slate:
         columns = {name: values[rows] for name, values in self.columns.items()}
         return Slate(self.items[rows], columns, {name: values[rows] for name, values in self.facts.items()})
 
-    def ranked(self, by: str = SCORE, n: int | None = None) -> Slate:
+    def ranked(self, by: str = SCORE, n: int | None = None, salt: int = 0) -> Slate:
         """Best first by a column (empty places and NaN last), cut to ``n`` places.
 
-        Equals come in a pseudo-random order, the same every time: the number of an item is no signal.
+        Equals come in a pseudo-random order, the same every time for the same ``salt`` (see ``Queries.salt``): the
+        number of an item is no signal.
         """
         key = np.where(self.filled & ~np.isnan(self.column(by)), self.column(by), -np.inf)
-        order = np.lexsort((scrambled(self.items, np.uint32(0)), -key), axis=1)
+        order = np.lexsort((scrambled(self.items, np.uint32(salt)), -key), axis=1)
         return self.take(order[:, :n])
 
     def head(self, n: int) -> Slate:

@@ -110,7 +110,7 @@ class Pipeline:
         scored, offers = self._offers(queries, max(n, self.spec.depth), n)
         slate = gather(queries, scored, offers, self.events)
         slate = self._answering(slate, self.fuser(queries, slate))
-        return slate.ranked(n=n), {name: offers[name] for name in self.sources}
+        return slate.ranked(n=n, salt=queries.salt), {name: offers[name] for name in self.sources}
 
     def _offers(self, queries: Queries, depth: int, n: int) -> tuple[dict[str, Scored], dict[str, Slate]]:
         """Every source's scores and best ``depth`` items, and the fallback's best ``n``."""

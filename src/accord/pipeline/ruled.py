@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -26,6 +28,7 @@ LIKES = 100
 """How many items count as like an item of ``less_like``."""
 DEEPER = 4
 """How many times deeper a list is asked for where caps leave it short."""
+Timed: TypeAlias = Callable[[], AbstractContextManager[object]]
 
 
 def recommend_under(
@@ -35,17 +38,19 @@ def recommend_under(
     n: int | None = None,
     also: Terms | None = None,
     lift: Floats | None = None,
+    timed: Timed = nullcontext,
 ) -> Slate:
     """The best ``n`` items (None: as the placement says) of each query under a placement's terms and a request's own.
 
     Both rules hold, caps are the stricter of both, boosts add up, and the placement's pins come first. ``lift``:
-    ``float32[n_items]``, added to the boosts in their unit, such as how well each item fits some words. Columns: those
-    of ``Pipeline.recommend``, ``boost`` where anything is boosted, ``pin`` where anything is pinned. A list comes out
+    ``float32[n_items]``, added to the boosts in their unit, such as how well each item fits some words. ``timed``: is
+    entered around the pipeline's own work, for whoever wants to know what the terms cost beside it. Columns: those of
+    ``Pipeline.recommend``, ``boost`` where anything is boosted, ``pin`` where anything is pinned. A list comes out
     short only where no further item may be shown. Memory is bounded as in ``Pipeline.recommend``.
     """
     if not len(queries):
         return pipeline.recommend(queries, n or placement.n)
-    plan = _Plan(pipeline, (placement, *([also] if also is not None else [])), n or placement.n, lift)
+    plan = _Plan(pipeline, (placement, *([also] if also is not None else [])), n or placement.n, lift, timed)
     size = max(1, CELLS // 4 // max(1, pipeline.data.n_items))  # what ages and regions close is listed cell by cell
     starts = range(0, len(queries), size)
     return Slate.stacked([plan.answer(queries.take(np.arange(at, min(at + size, len(queries))))) for at in starts])
@@ -77,8 +82,8 @@ def skipped(slate: Slate, row: int, pins: Sequence[PinnedItem]) -> list[PinnedIt
 class _Plan:
     """Terms made ready for one pipeline."""
 
-    def __init__(self, pipeline: Pipeline, terms: tuple[Terms, ...], n: int, lift: Floats | None = None) -> None:
-        self.pipeline, self.terms, self.n, self.lift = pipeline, terms, n, lift
+    def __init__(self, pipeline: Pipeline, terms: tuple[Terms, ...], n: int, lift: Floats | None, timed: Timed) -> None:
+        self.pipeline, self.terms, self.n, self.lift, self.timed = pipeline, terms, n, lift, timed
         self.catalogue = pipeline.catalogue
         self.caps = self._caps()
         self.pins = all_pins(*terms)
@@ -97,7 +102,8 @@ class _Plan:
 
     def _ranked(self, asked: Queries, pinned: Ints, depth: int) -> Slate:
         """What is not pinned; rows that caps leave short are asked for again, deeper."""
-        whole = self.pipeline.recommend(asked, depth)
+        with self.timed():
+            whole = self.pipeline.recommend(asked, depth)
         whole = self.boosts(asked, whole) if self.boosts else whole
         if not self.caps and not pinned.shape[1]:
             return whole.head(self.n)

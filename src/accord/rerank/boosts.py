@@ -35,7 +35,7 @@ class Boosts:
         unit = spread(scores[:, :OVER])
         added = self.amounts[np.maximum(slate.items, 0)] * unit[:, None]
         added = np.where(slate.filled, added, np.nan).astype(np.float32)
-        return slate.with_column(BOOST, added).with_column(SCORE, scores + added).ranked()
+        return slate.with_column(BOOST, added).with_column(SCORE, scores + added).ranked(salt=queries.salt)
 
 
 def spread(scores: Floats) -> Doubles:

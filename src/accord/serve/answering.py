@@ -29,6 +29,7 @@ from accord.serve.errors import unknown
 from accord.serve.guard import Turn
 from accord.serve.live import Live
 from accord.serve.logs import where
+from accord.serve.metrics import Clock
 from accord.serve.reasoning import reasons_of
 from accord.serve.schemas import ExplainIn, ExplainOut, Listed, ListOut, RecommendIn
 
@@ -59,6 +60,7 @@ class Answers:
         """A list for somebody; ``keep``: whether it is shown to them, and so leaves an impression."""
         current, skipped = self.live.current()
         queries, missing = queries_of(self.live, current, asked)
+        queries = replace(queries, seed=asked.seed or 0)
         placement = self.placement(asked.placement)
         wanted = Wanted(queries, placement, asked.terms(), asked.n or placement.n)
         if asked.text is not None:
@@ -81,7 +83,7 @@ class Answers:
             raise unknown("item", "item_id")
         with self.live.guards.turn() as turn:
             slate = current.pipeline.similar(np.array([number], np.int32), n, current.shown)
-        self._times(turn, turn.seconds)
+        self._times(score=turn.seconds)
         skipped += turn.skipped
         places = _listed(current, slate, {})
         return self._answer(current, None, "similar", places, skipped, {"item_id": item, "n": n})
@@ -124,14 +126,17 @@ class Answers:
         return replace(wanted, queries=replace(wanted.queries, open=shown), lift=(FIT * fits).astype(np.float32))
 
     def _ranked(self, current: Current, wanted: Wanted, turn: Turn) -> Slate:
-        started = time.perf_counter()
-        slate = recommend_under(current.pipeline, wanted.queries, wanted.placement, wanted.n, wanted.terms, wanted.lift)
-        self._times(turn, time.perf_counter() - started)
+        clock, started = Clock(), time.perf_counter()
+        slate = recommend_under(
+            current.pipeline, wanted.queries, wanted.placement, wanted.n, wanted.terms, wanted.lift, clock.running
+        )
+        seconds = time.perf_counter() - started
+        self._times(score=turn.seconds, fuse=clock.seconds - turn.seconds, rerank=seconds - clock.seconds)
         return slate
 
-    def _times(self, turn: Turn, seconds: float) -> None:
-        self.metrics.stages.labels("score").observe(turn.seconds)
-        self.metrics.stages.labels("rank").observe(max(0.0, seconds - turn.seconds))
+    def _times(self, **seconds: float) -> None:
+        for stage, spent in seconds.items():
+            self.metrics.stages.labels(stage).observe(max(0.0, spent))
 
     def _reasons(
         self, current: Current, wanted: Wanted, slate: Slate, asked: RecommendIn | ExplainIn, skipped: list[str]

@@ -101,7 +101,8 @@ class RecommendIn(Whom, Wishes):
     language: Language = "en"
     """Of the reasons."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    """Kept with the impression. Lists are the same for the same history: nothing is drawn at random yet."""
+    """Draws the order of items whose scores tie, and nothing else; without one, the history does. Kept with the
+    impression."""
 
 
 class ExplainIn(Whom):
