@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from accord.core.errors import ArtefactError
+from accord.core.errors import ArtefactError, InputError
 from accord.core.run import Run
 from accord.data.store import Event, SqliteStore, open_store
 from accord.pipeline.pipeline import Pipeline
@@ -73,3 +73,24 @@ def test_an_exchanged_version_is_refused(settings, tmp_path):
             prepare(settings, RUN)
     finally:
         card.write_text(text)
+
+
+def placed(settings, tmp_path, text: str) -> ServeSettings:
+    path = tmp_path / "placements.toml"
+    path.write_text(f"[placements.home]\n{text}\n", encoding="utf-8")
+    return settings.model_copy(update={"placements": path})
+
+
+def test_placements_are_checked_against_the_live_version(settings, tmp_path):
+    told: list[str] = []
+    prepare(placed(settings, tmp_path, 'n = 5\nrules.blocked = ["i1", "unheard of"]'), RUN, told.append)
+    assert len(told) == 1
+    assert "placement home" in told[0]
+    assert "'unheard of'" in told[0]
+    with pytest.raises(InputError, match=r"placements\.home\..*colour"):
+        prepare(placed(settings, tmp_path, "caps = { colour = 2 }"), RUN)
+
+
+def test_a_placement_that_names_a_version_is_refused(settings, tmp_path):
+    with pytest.raises(InputError, match=r"placements\.home\.version: .*live version"):
+        prepare(placed(settings, tmp_path, 'version = "20260101T000000.000000Z-00000000"'), RUN)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from accord.cli.console import make_run, output
+from accord.cli.console import errors, make_run, output
 from accord.core.config import parse
 from accord.core.errors import InputError
 
@@ -23,6 +23,8 @@ server answers on this machine only.
     accord serve runs/shop-live
 
     accord serve runs/shop-live --store sqlite:///shop.db --port 8080 --workers 2 --keys keys.json --host 0.0.0.0
+
+    accord serve runs/shop-live --refresh-every 24h
 
     accord serve runs/shop-live --placements placements.toml --cors-origin https://shop.example
 """
@@ -54,6 +56,9 @@ def run(
     update_every: Annotated[
         float, typer.Option(help="Seconds between updates of the sources that count, by one worker; 0: none.")
     ] = 60.0,
+    refresh_every: Annotated[
+        str | None, typer.Option(help="Learn anew from the store this often, such as 24h, in a process of its own.")
+    ] = None,
 ) -> None:
     """Prepare, say where it listens, and answer until it is stopped."""
     given = {
@@ -69,6 +74,7 @@ def run(
         "budget": budget,
         "history": history,
         "update_every": update_every,
+        "refresh_every": refresh_every,
     }
     _serve(given)
 
@@ -85,7 +91,7 @@ def _serve(given: dict[str, Any]) -> None:
             remedy="Install the extra: pip install 'accord[serve]'.",
         ) from None
     settings = parse(ServeSettings, given, "accord serve")
-    version = prepare(settings, make_run(0, quiet=True))
+    version = prepare(settings, make_run(0, quiet=True), lambda note: errors.print(f"Warning: {note}", markup=False))
     place = f"http://{settings.host}:{settings.port}"
     output.print(f"Model: {version or 'none yet: popularity and content of the store'}", markup=False)
     output.print(f"Store: {settings.store_url}", markup=False)

@@ -13,7 +13,6 @@ from starlette.middleware.cors import CORSMiddleware
 
 from accord import __version__
 from accord.core.run import Run
-from accord.pipeline.placements import Placement, load_placements
 from accord.serve.access import OPEN, SCHEMES
 from accord.serve.answering import Answers
 from accord.serve.errors import add_handlers
@@ -25,7 +24,7 @@ from accord.serve.logs import Log, make_log
 from accord.serve.metrics import Metrics
 from accord.serve.pages.access import FREE, PageKey
 from accord.serve.pages.routes import router as pages
-from accord.serve.preparing import prepare
+from accord.serve.preparing import prepare, served_placements
 from accord.serve.routes import events, health, items, models, placements, recommend, users
 from accord.serve.settings import ServeSettings
 from accord.serve.updater import Updater
@@ -76,9 +75,9 @@ def _lifespan(settings: ServeSettings, metrics: Metrics, log: Log) -> Any:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         if not settings.prepared:
-            await run_in_threadpool(prepare, settings, Run(cache=None))
+            await run_in_threadpool(prepare, settings, Run(cache=None), lambda note: _warn(log, note))
         live = await run_in_threadpool(Live, settings, metrics, log)
-        app.state.live, app.state.answers = live, Answers(live, _placements(settings))
+        app.state.live, app.state.answers = live, Answers(live, served_placements(settings))
         app.state.updater = updater = Updater(live, settings.update_every)
         live.start()
         updater.start()
@@ -91,8 +90,8 @@ def _lifespan(settings: ServeSettings, metrics: Metrics, log: Log) -> Any:
     return lifespan
 
 
-def _placements(settings: ServeSettings) -> dict[str, Placement]:
-    return load_placements(settings.placements) if settings.placements is not None else {}
+def _warn(log: Log, note: str) -> None:
+    log.warning("looks wrong", note=note)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from accord.serve.app import create_app
 from accord.serve.metrics import SHARED
+from accord.serve.refreshes import start_refreshing
 from accord.serve.settings import ServeSettings
 
 GRACE = 20
@@ -28,7 +29,7 @@ def run_server(settings: ServeSettings) -> None:
     """Answer until SIGTERM or Ctrl-C; requests under way are finished first. ``settings`` must be prepared.
 
     With several workers each is a process of its own with its own copy of the learned arrays; they share the port, the
-    store and the registry, and nothing else.
+    store and the registry, and nothing else. Refreshes, where wished for, have a process beside them.
     """
     config = uvicorn.Config(
         partial(create_app, settings),
@@ -43,11 +44,14 @@ def run_server(settings: ServeSettings) -> None:
         timeout_keep_alive=30,
         timeout_worker_healthcheck=START,
     )
+    if settings.workers > 1:
+        for name in THREADS:
+            os.environ.setdefault(name, "1")
+    if settings.refresh_every is not None:
+        start_refreshing(settings)
     if settings.workers == 1:
         uvicorn.Server(config).run()
         return
-    for name in THREADS:
-        os.environ.setdefault(name, "1")
     with _shared_metrics():
         Multiprocess(config, sockets=[config.bind_socket()]).run()
 

@@ -25,11 +25,11 @@ class Tally:
     failures: int = 0
 
 
-def seconds_of(text: str) -> float:
+def seconds_of(text: str, place: str = "--every") -> float:
     """``90s``, ``30m``, ``6h``, ``1d`` or ``1.5h`` in seconds. Raises ``InputError`` for anything else."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smhd])", text.strip())
     if not match or float(match[1]) == 0:
-        raise InputError("not an interval", place="--every", value=text, remedy="Such as 30m, 6h or 1d.")
+        raise InputError("not an interval", place=place, value=text, remedy="Such as 30m, 6h or 1d.")
     return float(match[1]) * UNITS[match[2]]
 
 
