@@ -3,7 +3,7 @@
     python benchmarks/growing.py [--items 12000] [--events 300000] [--sources ease slit ...]
 
 A made-up log (``generate.py``), every source fitted on it with one thread, no fusion learned.
-Measured: the first item, one more, a thousand more, one more after those thousand, and an edit, each with the vectors at
+Measured: the first item, one more, a thousand more, one more after those, and an edit, each with the vectors at
 hand; the time of the encoders is given beside. Writes ``results/growing.md``.
 """
 
