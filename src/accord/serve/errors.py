@@ -101,10 +101,14 @@ def answer_to(error: AccordError) -> JSONResponse:
     return shape(422, body)
 
 
+NAMED = 200
+"""Longer names of fields are cut: those of a context are the client's own."""
+
+
 def first_problem(problems: Sequence[Any], skip: int = 0) -> tuple[str, str | None]:
     """Message and field of the first of pydantic's errors, without the value received."""
     first = problems[0]
-    field = ".".join(str(part) for part in first["loc"][skip:])
+    field = ".".join(str(part)[:NAMED] for part in first["loc"][skip:])[:NAMED]
     message = str(first["msg"]).removeprefix("Value error, ")
     return message[:1].upper() + message[1:], field or None
 
