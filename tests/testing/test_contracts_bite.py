@@ -5,11 +5,14 @@ import pytest
 
 from accord.core.slate import Slate
 from accord.fuse.weighted import Weighted
+from accord.models.content import Content
+from accord.models.ease import Ease
 from accord.models.item_knn import ItemKNN
+from accord.models.placed import Placed
 from accord.models.popular import Popular
 from accord.testing.fusers import SOURCES as SOURCES_OF_PANELS
 from accord.testing.fusers import FuserContract
-from accord.testing.planted import checkerboard, panel
+from accord.testing.planted import checkerboard, panel, with_arrivals
 from accord.testing.sources import RUN, SourceContract
 
 
@@ -70,7 +73,44 @@ class Undefined(ItemKNN):
         return scores
 
 
+class GreetsNewItems(Popular):
+    def _grow(self, data, added, edited):
+        self.popularity = np.append(self.popularity, np.full(len(added), 9, np.float32))
+
+
+class CountsSteps(Popular):
+    def _grow(self, data, added, edited):
+        self.popularity = np.append(self.popularity, np.full(len(added), len(added) / 10, np.float32))
+
+
+class Copies(Ease):
+    def _grow(self, data, added, edited):
+        super()._grow(data, added, edited)
+        self.weights = self.weights.copy()
+
+
+class ForgetsNewItems(Content):
+    def state(self):
+        return {name: array for name, array in super().state().items() if not name.startswith("placed")}
+
+    def load_state(self, arrays):
+        super().load_state(arrays)
+        self.placed = Placed.nothing(self.weights.shape[0]).with_room(self.n_items)
+        return self
+
+
+class LearnsNothingNew(Popular):
+    def update(self, data, fresh):
+        return self
+
+
 SOURCES = {
+    "test_grown_is_as_if_fitted": GreetsNewItems,
+    "test_growing_in_steps": CountsSteps,
+    "test_growing_changes_nothing_else": Copies,
+    "test_grown_saved_and_loaded": ForgetsNewItems,
+    "test_grown_items_in_their_group": ItemKNN,
+    "test_updated_is_as_if_fitted": LearnsNothingNew,
     "test_numbers_of_items_are_no_signal": NumberIsASignal,
     "test_own_group_first": Popular,
     "test_cold_items_in_their_group": ItemKNN,
@@ -101,6 +141,7 @@ def test_a_faulty_source_is_caught(law, tmp_path):
     contract = broken(SourceContract, SOURCES[law], places_cold=True)
     world = checkerboard()
     given = {"world": world, "fitted": contract.make().fit(world.data, RUN), "tmp_path": tmp_path, "lack": "clock"}
+    given["later"] = with_arrivals(world, 8)
     with pytest.raises((AssertionError, ZeroDivisionError)):
         check(contract, law, given)
 
