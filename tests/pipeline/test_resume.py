@@ -60,7 +60,7 @@ def whole(data: Dataset, spec: PipelineSpec) -> str:
 def killed_at(moment: int, patch: pytest.MonkeyPatch) -> None:
     """Stop the job at its so-and-so-manieth step: before, in the middle of, or after writing it."""
     moments = iter(range(1 << 30))
-    save, flush = module.save_state, module._flush
+    save, flush = module.save_state, module.flush
 
     def due() -> bool:
         return next(moments) == moment
@@ -79,7 +79,7 @@ def killed_at(moment: int, patch: pytest.MonkeyPatch) -> None:
             raise KilledError
 
     patch.setattr(module, "save_state", torn)
-    patch.setattr(module, "_flush", flushed)
+    patch.setattr(module, "flush", flushed)
     patch.setattr(module, "_remove", lambda _: None)  # a killed process does not clean up
 
 
