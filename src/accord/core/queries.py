@@ -135,12 +135,21 @@ class Eligibility:
 
     def fill(self, scores: Floats | Doubles, value: float) -> None:
         """Write ``value`` into every cell of ``scores[B, n_items]`` that must not be shown, in place."""
-        shut = self.shut
-        if len(shut) * MANY > len(self.open):
+        if self.many_shut:
             np.copyto(scores, value, where=~self.open)
-        elif len(shut):
-            scores[:, shut] = value
+        elif len(self.shut):
+            scores[:, self.shut] = value
         scores[self.rows, self.items] = value
+
+    @property
+    def many_shut(self) -> bool:
+        """Whether so many items are shut that a mask is faster than their numbers."""
+        return len(self.shut) * MANY > len(self.open)
+
+    def among(self, shown: Longs) -> Eligibility:
+        """The same rules over the open items alone, by their place in ``shown`` (ascending)."""
+        everything = np.ones(len(shown), dtype=bool)
+        return replace(self, open=everything, items=np.searchsorted(shown, self.items), memo={})
 
     @property
     def shut(self) -> Longs:

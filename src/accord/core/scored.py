@@ -77,7 +77,7 @@ class EveryScore(Scored):
         for start in range(0, len(scores), step):
             rows = slice(start, start + step)
             part = rules if step >= len(scores) else rules.part(start, start + step)
-            for name, values in zip(FACTS, _hidden(scores[rows], part), strict=True):
+            for name, values in zip(FACTS, _hidden_among(scores[rows], part), strict=True):
                 facts[name][rows] = values
         return cls(tie_keys, facts, scores)
 
@@ -94,6 +94,16 @@ class EveryScore(Scored):
 
     def _values(self, items: Ints) -> Floats:
         return self.every[np.arange(len(items))[:, None], items]
+
+
+def _hidden_among(scores: Floats, rules: Eligibility) -> tuple[Longs, Doubles, Doubles, Floats, Floats]:
+    """As ``_hidden``; where many items are shut the others are taken out first, which is faster than filling them."""
+    if not rules.many_shut:
+        return _hidden(scores, rules)
+    shown = np.flatnonzero(rules.open)
+    facts = _hidden(np.take(scores, shown, axis=1), rules.among(shown))
+    rules.fill(scores, -np.inf)
+    return facts
 
 
 def _hidden(scores: Floats, rules: Eligibility) -> tuple[Longs, Doubles, Doubles, Floats, Floats]:
