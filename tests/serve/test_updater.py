@@ -1,15 +1,22 @@
 """Updates in the running server: what arrives counts once, on every worker, after a restart, and beside swaps."""
 
 import json
+import os
+import re
 import shutil
+import signal
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from patience import soon
+from test_processes import call, is_ready, running
+from test_refreshes import children
 
 import shop
 from accord.pipeline.artefact import save
@@ -207,3 +214,41 @@ def test_a_failing_update_is_told_and_tried_again(serve, run, monkeypatch):
     assert soon(lambda: server.logged.getvalue().count('"no update"') >= 2)
     failing.stop()
     assert "a secret" not in server.logged.getvalue()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc")
+def test_two_processes_update_once_and_a_killed_holder_is_replaced(run):
+    with running(run, "--workers", "2", "--update-every", "0.5") as (url, server):
+        assert call("POST", f"{url}/v1/events", {"events": events_on(["i3"] * 5)})[1]["accepted"] == 5
+        assert soon(lambda: learned(url) == 5, 30)
+        deltas = Registry.around(run).deltas
+        holder = next(worker for worker in children(server.pid) if keeps_open(worker, deltas.lock))
+        os.kill(holder, signal.SIGKILL)
+        assert soon(lambda: is_ready(url), 60)
+        call("POST", f"{url}/v1/events", {"events": events_on(["i4"] * 2, start=50)})
+        assert soon(lambda: deltas.newest(Registry.around(run).live()).number == 2, 60)
+        delta = deltas.place(deltas.newest(Registry.around(run).live()))
+        assert pq.read_table(delta / "events.parquet").num_rows == 7
+
+
+def keeps_open(process: int, path: Path) -> bool:
+    """Whether a process has a file open for longer than it takes to look whether it is locked."""
+    looks = []
+    for _ in range(5):
+        looks.append(path in [opened(handle) for handle in Path(f"/proc/{process}/fd").iterdir()])
+        time.sleep(0.1)
+    return all(looks)
+
+
+def opened(handle: Path) -> Path | None:
+    try:
+        return handle.readlink()
+    except OSError:  # closed meanwhile
+        return None
+
+
+def learned(url: str) -> float:
+    """Events that updates have learned from, by all workers together."""
+    found = re.findall(r"^accord_updated_events_total(?:{.*})? (\S+)$", call("GET", f"{url}/metrics")[1], re.MULTILINE)
+    return sum(map(float, found))
