@@ -32,8 +32,8 @@ Outcome: TypeAlias = Literal["promoted", "published", "kept", "skipped"]
 """``promoted``: live now; ``published``: good, and a candidate as asked for; ``kept``: a candidate that is worse, or
 came too late; ``skipped``: there was too little new to judge by, so nothing was done."""
 
-INHERITED = ("event_weights",)
-"""Facts of the live version's card that hold for the next one too."""
+WEIGHTS = "event_weights"
+"""The fact of a card that a next version takes over, for kinds of events that its own log lacks."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ class _Refresh:
         told = {"from": self.name, "snapshot": snapshot.moment, "reason": reason}
         told |= {"verdict": verdict.facts if verdict else None}
         facts = card_facts(learned, snapshot.data, self.registry.folder, self.run)
-        same = {name: self.card[name] for name in INHERITED if name in self.card}
-        save(learned.pipeline, self.folder / "candidate", {"target": "items", **same, **facts, "refresh": told})
+        weights = {WEIGHTS: self.card.get(WEIGHTS, {}) | facts[WEIGHTS]}
+        save(learned.pipeline, self.folder / "candidate", {"target": "items", **facts, **weights, "refresh": told})
         return self.registry.publish(self.folder / "candidate", note=f"refresh of {self.name}: {reason}")
 
     def _promoted(self, version: str, reason: str, snapshot: Snapshot) -> Refreshed:
