@@ -29,7 +29,7 @@ def post_items(body: ItemsIn, live: TheLive) -> ItemsOut:
     return ItemsOut(accepted=len(body.items) - len(rejected), rejected=rejected)
 
 
-@router.put("/v1/items/{item_id:path}", **needs("write"))
+@router.put("/v1/items/{item_id:path}", **needs("write", 404))
 def put_item(
     item_id: ItemId,
     fields: Annotated[Fields, Body(examples=[{"title": "Heat", "genres": ["Crime"], "year": 1995}])],

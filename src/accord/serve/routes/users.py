@@ -16,7 +16,7 @@ router = APIRouter(tags=["users"])
 UserId = Annotated[Id, Path(description="The user's id; it may hold slashes.")]
 
 
-@router.put("/v1/users/{user_id:path}", **needs("write"))
+@router.put("/v1/users/{user_id:path}", **needs("write", 404))
 def put_user(
     user_id: UserId, fields: Annotated[Fields, Body(examples=[{"city": "Graz", "plan": "family"}])], live: TheLive
 ) -> Kept:
@@ -25,7 +25,7 @@ def put_user(
     return Kept(kept=True)
 
 
-@router.delete("/v1/users/{user_id:path}", **needs("admin"))
+@router.delete("/v1/users/{user_id:path}", **needs("admin", 404))
 def erase_user(user_id: UserId, live: TheLive) -> Erased:
     """Erase a person: events, facts and impressions, from this answer on. A salted hash of the id stays, so that the
     next refresh keeps the person out of the model; the same id may come again as somebody new."""
@@ -34,7 +34,7 @@ def erase_user(user_id: UserId, live: TheLive) -> Erased:
     return Erased(erased=erased)
 
 
-@router.get("/v1/users/{user_id:path}/recommendations", response_model_exclude_unset=True, **needs("read"))
+@router.get("/v1/users/{user_id:path}/recommendations", response_model_exclude_unset=True, **needs("read", 404))
 def recommendations(
     user_id: UserId,
     answers: TheAnswers,
