@@ -21,6 +21,8 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium here; apt-get install chromium"
 )
 
+REPLACED = ("htmx:afterRequest, ", "htmx:sendAbort, ")  # failures proper are told beside them, under other names
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -48,7 +50,10 @@ def listening(app) -> Iterator[str]:
 
 @contextmanager
 def opened(browser: Browser, url: str, **settings) -> Iterator[Page]:
-    """The page in a browser of its own; it must not leave an error on the console."""
+    """The page in a browser of its own; it must not leave an error on the console.
+
+    A newer question replaces an older one on purpose, which htmx tells as two errors there.
+    """
     complaints: list[str] = []
     context = browser.new_context(**settings)
     page = context.new_page()
@@ -58,7 +63,7 @@ def opened(browser: Browser, url: str, **settings) -> Iterator[Page]:
     page.goto(url)
     try:
         yield page
-        assert complaints == []
+        assert [line for line in complaints if not line.startswith(REPLACED)] == []
     finally:
         context.close()
 
