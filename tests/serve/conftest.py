@@ -1,8 +1,9 @@
 """A small trained run, and the app over it, with a store of its own for each test."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from accord.pipeline.artefact import save
 from accord.pipeline.pipeline import Pipeline
+from accord.registry import Registry
 from accord.serve.app import create_app
 from accord.serve.live import Live
 from accord.serve.logs import make_log
@@ -56,6 +58,19 @@ def run_folder(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("served") / "run"
     save(pipeline, folder, {"note": "made by the tests", "event_weights": WEIGHTS})
     return folder
+
+
+@pytest.fixture
+def run(run_folder: Path, tmp_path: Path) -> Path:
+    """The trained run in a folder that the test may change."""
+    return Path(shutil.copytree(run_folder, tmp_path / "run"))
+
+
+@pytest.fixture
+def second(run: Path, ranked: Pipeline, tmp_path: Path) -> str:
+    """Another version of the run, as candidate."""
+    save(replace(ranked), tmp_path / "other", {"note": "fused by ranks"})
+    return Registry.around(run).publish(tmp_path / "other")
 
 
 Serve = Callable[..., Server]

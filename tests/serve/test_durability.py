@@ -1,6 +1,5 @@
 """The server is killed while clients post: what was acknowledged is there once. The long form is in benchmarks/."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -11,8 +10,7 @@ durability = pytest.importorskip("durability")
 
 
 @pytest.mark.parametrize(("workers", "kills"), [(1, 1), pytest.param(2, 3, marks=pytest.mark.slow)])
-def test_what_was_acknowledged_is_there_exactly_once(run_folder, tmp_path, workers, kills):
-    run = Path(shutil.copytree(run_folder, tmp_path / "run"))
+def test_what_was_acknowledged_is_there_exactly_once(run, tmp_path, workers, kills):
     outcome = durability.endure(run, tmp_path / "store.db", workers, kills, clients=4)
     assert outcome.acknowledged > 100
     assert outcome.again > 0, "no kill met a batch under way: the test has shown nothing"

@@ -1,9 +1,7 @@
 """Real servers of one worker and of two: a new item is recommended within two seconds, a deleted one never again."""
 
 import os
-import shutil
 import time
-from pathlib import Path
 
 import pytest
 from patience import soon
@@ -17,8 +15,7 @@ ASKED = 12
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_an_item_comes_soon_and_goes_at_once(run_folder, tmp_path, pipeline, workers):
-    run = Path(shutil.copytree(run_folder, tmp_path / "run"))
+def test_an_item_comes_soon_and_goes_at_once(run, tmp_path, pipeline, workers):
     titles = pipeline.data.items["title"].to_pylist()
     numbers = pipeline.data.item_numbers
     with running(run, "--workers", str(workers)) as (url, _):

@@ -1,26 +1,8 @@
 """Versions over HTTP: promoted and rolled back while requests go on, refused where they are damaged."""
 
-import shutil
-from dataclasses import replace
-from pathlib import Path
-
-import pytest
 from patience import soon
 
-from accord.pipeline.artefact import save
 from accord.registry import Registry
-
-
-@pytest.fixture
-def run(run_folder: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(run_folder, tmp_path / "run"))
-
-
-@pytest.fixture
-def second(run: Path, ranked, tmp_path: Path) -> str:
-    """Another version of the run, as candidate."""
-    save(replace(ranked), tmp_path / "other", {"note": "fused by ranks"})
-    return Registry.around(run).publish(tmp_path / "other")
 
 
 def answers_from(server, version: str) -> bool:

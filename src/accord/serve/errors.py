@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -114,8 +114,7 @@ def first_problem(problems: Sequence[Any], skip: int = 0) -> tuple[str, str | No
 
 
 async def _on_accord(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, AccordError)  # noqa: S101 - registered for this class alone
-    return answer_to(error)
+    return answer_to(cast("AccordError", error))  # it is registered for this class alone
 
 
 async def _on_validation(_: Request, error: Exception) -> JSONResponse:

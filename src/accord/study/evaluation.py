@@ -18,7 +18,7 @@ from accord.core.dataset import Dataset
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.core.slate import Slate
-from accord.data.holdout import Holdout, Split
+from accord.data.holdout import Split
 from accord.evaluate.case import Case
 from accord.evaluate.evaluation import Pool
 from accord.evaluate.floors import PopularityFloor, RandomFloor
@@ -91,7 +91,7 @@ def evaluate_dataset(
         lists.append(_lists(result, split, told))
         if ablation:
             with run.step(f"without each source ({split.name})"):
-                without.append(ablation_case(result.pipeline, _main_test(split), run, n=max(ks)))
+                without.append(ablation_case(result.pipeline, split.tests[_main_test(split)], run, n=max(ks)))
     with run.step("judge"):
         pools = {test: Pool(_comparable(parts), ks) for test, parts in cases.items()}
         tests = {test: pool.report(seed=run.seed) for test, pool in pools.items()}
@@ -119,7 +119,7 @@ def _cases(result: Learned, split: Split, run: Run, n: int) -> tuple[dict[str, C
     columns = pipeline.data.vectors
     vectors = columns.get("attributes", next(iter(columns.values()), None))  # how unlike the items of a list are
     cases: dict[str, Case] = {}
-    told: dict[int, Slate] = {}
+    told: dict[str, Slate] = {}
     for test, holdout in split.tests.items():
 
         def rank(queries: Queries = holdout.queries) -> dict[str, Slate]:
@@ -129,9 +129,9 @@ def _cases(result: Learned, split: Split, run: Run, n: int) -> tuple[dict[str, C
         alone = [(name, identity(source)) for name, source in result.alone.items()]
         parts = (*_answering(pipeline), alone, holdout.queries, DEPTH, n)
         slates = kept_lists(run, parts, rank)
-        told[id(holdout)] = slates.pop(TOLD)
+        told[test] = slates.pop(TOLD)
         cases[test] = Case(slates, holdout, counts, vectors)
-    return cases, told[id(_main_test(split))]
+    return cases, told[_main_test(split)]
 
 
 def _answering(pipeline: Pipeline) -> tuple[Any, ...]:
@@ -148,13 +148,13 @@ def _comparable(cases: list[Case]) -> list[Case]:
     return [replace(case, slates={name: case.slates[name] for name in common}) for case in cases]
 
 
-def _main_test(split: Split) -> Holdout:
-    return split.tests.get("test") or next(iter(split.tests.values()))
+def _main_test(split: Split) -> str:
+    return "test" if "test" in split.tests else next(iter(split.tests))
 
 
 def _lists(result: Learned, split: Split, told: Slate) -> pa.Table:
     """The main test's recommendations as a table."""
-    table = as_table(result.pipeline, _main_test(split).queries, told)
+    table = as_table(result.pipeline, split.tests[_main_test(split)].queries, told)
     return table.append_column("split", pa.array([split.name] * table.num_rows))
 
 

@@ -17,7 +17,7 @@ from accord.study.wording import count, number, percent
 def render_page(template: str, title: str, **context: Any) -> str:
     """Fill a template of this room. Values are escaped; only charts and the style sheet are taken as they are."""
     css = _style()
-    made = _environment().get_template(template)
+    made = _templates().get_template(template)
     sheet = Markup(css)  # noqa: S704 (a file of this package)
     return made.render(title=title, css=sheet, policy=policy(css), charts_drawn=charts.available(), **context)
 
@@ -28,10 +28,10 @@ def policy(css: str) -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-@cache
-def _environment() -> Environment:
+def environment(package: str) -> Environment:
+    """The templates of a package, which are strict: every value is escaped, and one that is missing is an error."""
     made = Environment(
-        loader=PackageLoader("accord.study", "templates"),
+        loader=PackageLoader(package, "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -42,6 +42,11 @@ def _environment() -> Environment:
 
 
 @cache
+def _templates() -> Environment:
+    return environment("accord.study")
+
+
+@cache
 def _style() -> str:
-    source, _, _ = PackageLoader("accord.study", "templates").get_source(_environment(), "page.css")
+    source, _, _ = PackageLoader("accord.study", "templates").get_source(_templates(), "page.css")
     return "\n" + source.strip() + "\n"

@@ -15,13 +15,12 @@ from accord.core import columns as c
 from accord.core.dataset import Dataset
 from accord.core.errors import DataError
 from accord.data.catalogue import Facts, extended, read_fact
-from accord.data.numbering import Numbered, numbered, present, renumbered
+from accord.data.numbering import FIRST, finished, numbered, present
 from accord.data.store.base import Store
 from accord.data.store.events import Fields
 from accord.data.store.limits import MAX_CONTEXT, MAX_FIELDS, fields_of
 from accord.data.store.seeding import derived
 
-_FIRST = (c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME, c.EVENT, c.VALUE, c.TEXT)
 _READ = (c.USER, c.ITEM, c.EVENT, c.TIME, c.VALUE, c.WEIGHT, "context")
 _NO_EVENTS = pa.table(
     {name: pa.array([], pa.float64() if name in (c.TIME, c.VALUE, c.WEIGHT) else pa.string()) for name in _READ}
@@ -43,7 +42,8 @@ def as_dataset(store: Store, base: Dataset | None = None, *, needs_events: bool 
     users = _facts(_stored(store, "users"), c.USER, base.users if base else None)
     items = extended(items, c.ITEM, present(log.items, log.events[c.ITEM_NUMBER]))
     users = extended(users, c.USER, present(log.users, log.events[c.USER_NUMBER]))
-    tables = [_ordered(frame, like) for frame, like in _with_base(_final(log, items, users), items, users, base)]
+    events = finished(log, users.frame[c.USER], items.frame[c.ITEM])
+    tables = [_ordered(frame, like) for frame, like in _with_base(events, items, users, base)]
     return Dataset(*tables, links=_links(store, base) if base else {}, order="time")
 
 
@@ -91,7 +91,7 @@ def _circumstances(contexts: pl.Series, wanted: list[str] | None) -> list[pl.Ser
     if wanted is None:
         counts = Counter(name for context in distinct.values() for name in context)
         wanted = [name for name, _ in counts.most_common(MAX_CONTEXT)]
-    names = [name for name in wanted if name not in (*_READ, *_FIRST[:-1])]
+    names = [name for name in wanted if name not in (*_READ, *FIRST[:-1])]
     rows = contexts.to_list()
     return [pl.Series(name, [distinct[row].get(name) if row else None for row in rows], pl.String) for name in names]
 
@@ -142,15 +142,6 @@ def _as_list(value: Any) -> list[str] | None:
 
 def _as_label(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _final(log: Numbered, items: Facts, users: Facts) -> pl.DataFrame:
-    """The events with their final numbers."""
-    user = renumbered(log.users, users.frame[c.USER])[log.events[c.USER_NUMBER].to_numpy()]
-    item = renumbered(log.items, items.frame[c.ITEM])[log.events[c.ITEM_NUMBER].to_numpy()]
-    events = log.events.with_columns(pl.Series(c.USER_NUMBER, user), pl.Series(c.ITEM_NUMBER, item))
-    first = [name for name in _FIRST if name in events.columns]
-    return events.select(*first, pl.exclude(first))
 
 
 def _with_base(
