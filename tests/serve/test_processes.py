@@ -15,9 +15,13 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 
 import pytest
+import uvicorn
 from patience import soon
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from accord.serve.keys import create_key
+from accord.serve.running import THREADS, run_server
+from accord.serve.settings import ServeSettings
 
 ACCORD = str(Path(sys.executable).with_name("accord"))
 
@@ -106,3 +110,18 @@ def test_it_refuses_to_listen_to_the_world_without_keys(run):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "without API keys the server listens on this machine only" in done.stderr
+
+
+def test_products_of_a_server_use_one_core_each(run, monkeypatch):
+    used = set[int]()
+
+    def look(_: uvicorn.Server) -> None:
+        used.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    monkeypatch.setattr(uvicorn.Server, "run", look)
+    for name in THREADS:
+        monkeypatch.setenv(name, "")  # put back at the end
+        monkeypatch.delenv(name)
+    with threadpool_limits(2, user_api="blas"):  # so is this
+        run_server(ServeSettings(run=run))
+    assert used == {1}
