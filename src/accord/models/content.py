@@ -10,6 +10,7 @@ from scipy.sparse import csr_array, diags_array, vstack
 
 from accord.core.arrays import Floats, Ints, Longs, Matrix, Sparse, stacked
 from accord.core.dataset import Dataset
+from accord.core.parallel import cores, mapped
 from accord.core.queries import Eligibility, Queries
 from accord.core.run import Run
 from accord.core.scored import Scored
@@ -168,15 +169,16 @@ def nearest(queries: Matrix, items: Matrix, k: int, *, exclude_self: bool, eligi
 
     ``eligible`` limits the neighbours to some item numbers; ``exclude_self`` says that row i of both is the same item.
     """
-    n, blocks = items.shape[0], list[Sparse]()
+    n = items.shape[0]
     wanted: Any = items if eligible is None else diags_array(_marked(eligible, n)) @ items
     columns = csr_array(wanted.T) if isinstance(wanted, csr_array) else wanted.T
-    for start in range(0, queries.shape[0], block_rows(n)):
-        block: Any = queries[start : start + block_rows(n)] @ columns
-        if exclude_self:
-            block = without_self(block, start)
-        blocks.append(keep_largest(block, k, start))
-    return csr_array(vstack(blocks, format="csr"))
+    step = block_rows(n * cores())
+
+    def found(start: int) -> Sparse:
+        block: Any = queries[start : start + step] @ columns
+        return keep_largest(without_self(block, start) if exclude_self else block, k, start)
+
+    return csr_array(vstack(list(mapped(found, range(0, queries.shape[0], step))), format="csr"))
 
 
 def _marked(numbers: Ints, n: int) -> Floats:

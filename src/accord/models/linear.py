@@ -19,7 +19,6 @@ from accord.core.queries import CELLS, Eligibility, Queries
 from accord.core.roles import Recommender
 from accord.core.run import Run
 from accord.core.scored import Scored
-from accord.core.slate import EMPTY
 from accord.core.topk import top_k
 from accord.models.placed import Block, Placed, runs, with_items_replaced
 
@@ -237,9 +236,10 @@ def keep_largest(block: Floats | Sparse, k: int, first: int = 0) -> Sparse:
         if block.nnz < SPARSE * n_rows * n:
             return _largest_entries(block, k, first)
         block = cast("Floats", block.toarray())
-    positive = np.where(block > 0, block, -np.inf).astype(np.float32, copy=False)
-    picked, values = top_k(positive, k, np.arange(first, first + n_rows))
-    rows, places = np.nonzero(picked != EMPTY)
+    if (np.count_nonzero(block > 0, axis=1) < k).any():  # zeros at the cut would be drawn, one row at a time
+        block = np.where(block > 0, block, np.float32(-np.inf))
+    picked, values = top_k(block.astype(np.float32, copy=False), k, np.arange(first, first + n_rows))
+    rows, places = np.nonzero(values > 0)
     return csr_array((values[rows, places], (rows, picked[rows, places])), shape=(n_rows, n))
 
 
