@@ -64,6 +64,32 @@ def test_one_that_hangs_costs_its_budget_and_the_others_answer(guards):
     assert ask(guards, a=good, b=good) == (["a", "b"], [])
 
 
+def test_turns_come_one_after_another_and_nobody_waits_longer_than_a_budget(guards):
+    at_once, most, end = list[int](), list[int](), threading.Event()
+
+    def watching() -> Scored:
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.005)
+        at_once.pop()
+        return good()
+
+    threads = [threading.Thread(target=ask, args=(guards,), kwargs={"a": watching}) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(most), max(most)) == (5, 1)
+
+    hanging = threading.Thread(target=ask, args=(guards,), kwargs={"b": end.wait, "c": end.wait})
+    hanging.start()
+    started = time.perf_counter()
+    assert ask(guards, a=good) == (["a"], [])
+    assert time.perf_counter() - started < 0.19  # the other turn takes two budgets
+    end.set()
+    hanging.join()
+
+
 def test_after_some_failures_it_is_left_alone_and_then_tried_again(guards):
     asked = []
 

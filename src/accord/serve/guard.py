@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Condition, Lock, local
+from threading import Condition, Lock, Semaphore, local
 
 from accord.core.roles import Scored
 from accord.serve.logs import Log, where
@@ -33,16 +33,27 @@ class Guards:
     def __init__(self, log: Log, budget: float, failures: int, pause: float) -> None:
         self.log, self.budget, self.failures, self.pause = log, budget, failures, pause
         self.helpers = Helpers()
+        self._floor = Semaphore(1)
         self._circuits: dict[str, Circuit] = {}
         self._lock = Lock()
         self._local = local()
 
     @contextmanager
     def turn(self) -> Generator[Turn]:
-        """What this thread asks of a guarded pipeline meanwhile is one request's turn."""
+        """What this thread asks of a guarded pipeline meanwhile is one request's turn.
+
+        One request at a time has it: several that compute at once pass the interpreter to and fro, and where many come
+        together none gets on (70 a second: 12 ms of CPU each and 29 ms at most for 99 of 100, in place of 20 ms and
+        3.6 s). Whoever has waited for one budget goes on, for a source may hang.
+        """
         turn = Turn(self)
-        with self._during(turn.ask):
-            yield turn
+        alone = self._floor.acquire(timeout=self.budget)
+        try:
+            with self._during(turn.ask):
+                yield turn
+        finally:
+            if alone:
+                self._floor.release()
 
     @contextmanager
     def without(self, absent: Collection[str]) -> Generator[None]:
