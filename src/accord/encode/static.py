@@ -43,7 +43,7 @@ class Static(Encoder):
         pretrained.require("tokenizers", extra="static")
         missing = [str(path) for path in (WEIGHTS, TOKENS) if not (self._folder / path).exists()]
         if missing:
-            remedy = "Install the version that the extra names: pip install 'accord[static]'."
+            remedy = "Install the version that the extra names: pip install '.[static]'."
             raise CannotFit("the installed wordllama lacks files", value=missing, remedy=remedy)
         return self
 

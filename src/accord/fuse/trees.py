@@ -61,7 +61,9 @@ def _lightgbm() -> Any:
     try:
         import lightgbm
     except ImportError:
-        raise CannotFit("LightGBM is not installed", remedy="Install accord[stack].") from None
+        raise CannotFit(
+            "LightGBM is not installed", remedy="Install the extra, in the checkout: pip install '.[stack]'."
+        ) from None
     return lightgbm
 
 

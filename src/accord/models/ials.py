@@ -115,7 +115,7 @@ def _factors(believed: Sparse, config: IalsConfig, seed: int) -> Floats:
         from implicit.cpu.als import AlternatingLeastSquares
     except ModuleNotFoundError:
         raise CannotFit(
-            "ials learns with the package implicit, which is not installed", remedy="pip install 'accord[als]'."
+            "ials learns with the package implicit, which is not installed", remedy="pip install '.[als]'."
         ) from None
     with threadpool_limits(1, "blas"):  # implicit has threads of its own, one problem each, and warns of others
         model = AlternatingLeastSquares(

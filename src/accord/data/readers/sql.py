@@ -26,7 +26,7 @@ def read(url: str, table: str) -> Rows:
         import sqlalchemy as sa
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
     except ModuleNotFoundError:
-        raise InputError("reading SQL needs SQLAlchemy", remedy="Install it: pip install 'accord[sql]'.") from None
+        raise InputError("reading SQL needs SQLAlchemy", remedy="Install it: pip install '.[sql]'.") from None
     place = hidden(url)
     try:
         engine = sa.create_engine(_checked(url, place))
