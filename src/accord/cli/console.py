@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -39,9 +40,10 @@ class Bars:
             yield from progress.track(items, description=text, total=total)
 
 
-def make_run(seed: int, *, quiet: bool) -> Run:
+def make_run(seed: int, *, quiet: bool, device: str = "auto", track: str | None = None) -> Run:
     """The run of a command: progress bars unless quiet."""
-    return Run(seed=seed) if quiet else Run(seed=seed, progress=Bars())
+    run = Run(seed=seed, device=device, track=track)
+    return run if quiet else replace(run, progress=Bars())
 
 
 def print_json(value: Any) -> None:

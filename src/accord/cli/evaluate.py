@@ -11,7 +11,19 @@ import typer
 
 from accord.cli.console import make_run, output, print_json
 from accord.cli.figures import print_evaluation
-from accord.cli.options import ConfigFile, Fresh, Json, LinksOption, Preset, Quiet, Seed, TargetOption, chosen_spec
+from accord.cli.options import (
+    ConfigFile,
+    Device,
+    Fresh,
+    Json,
+    LinksOption,
+    Preset,
+    Quiet,
+    Seed,
+    TargetOption,
+    Track,
+    chosen_spec,
+)
 from accord.core.config import parse
 from accord.study.evaluation import evaluate_dataset
 from accord.study.resuming import inside, resumable
@@ -58,6 +70,8 @@ def run(
     refit: Annotated[bool, typer.Option(help="Use the validation events in the final fit (papers do not).")] = True,
     ablation: Annotated[bool, typer.Option("--ablation", help="Also measure the list without each source.")] = False,
     seed: Seed = 0,
+    device: Device = "auto",
+    track: Track = None,
     fresh: Fresh = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -80,7 +94,7 @@ def run(
     )
     spec = chosen_spec(preset, config)
     command = shlex.join(["accord", *sys.argv[1:]])
-    with resumable(make_run(seed, quiet=quiet or json), inside(out), fresh=fresh) as job:
+    with resumable(make_run(seed, quiet=quiet or json, device=device, track=track), inside(out), fresh=fresh) as job:
         evaluation = evaluate_dataset(
             dataset, spec, settings, job, refit=refit, ablation=ablation, out=out, command=command
         )

@@ -11,6 +11,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON; er
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Take nothing over from an interrupted run of this job.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Device = Annotated[str, typer.Option(help="Where neural sources learn: auto (a GPU where there is one), cpu, cuda.")]
+Track = Annotated[
+    str | None,
+    typer.Option(help="Keep their losses by epoch: tensorboard:FOLDER, mlflow:ADDRESS or wandb:PROJECT."),
+]
 TargetOption = Annotated[str, typer.Option("--target", help="What is recommended: items, or users (people to people).")]
 LinksOption = Annotated[str | None, typer.Option("--links", help="With --target users: which links join people.")]
 Preset = Annotated[str, typer.Option(help="A ready pipeline; see accord presets show.")]

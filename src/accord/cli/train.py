@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from accord.cli.console import make_run, output, print_json
-from accord.cli.options import ConfigFile, Fresh, Json, LinksOption, Preset, Quiet, Seed, TargetOption, chosen_spec
+from accord.cli.options import (
+    ConfigFile,
+    Device,
+    Fresh,
+    Json,
+    LinksOption,
+    Preset,
+    Quiet,
+    Seed,
+    TargetOption,
+    Track,
+    chosen_spec,
+)
 from accord.core.config import parse
 from accord.data.people import Target
 from accord.pipeline.artefact import read_card
@@ -48,6 +60,8 @@ def run(
         str | None, typer.Option(help="What validates: leave-last, temporal or random; by default what the log allows.")
     ] = None,
     seed: Seed = 0,
+    device: Device = "auto",
+    track: Track = None,
     fresh: Fresh = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -56,7 +70,7 @@ def run(
     kind = parse(SplitSettings, {"split": split}, "accord train").split if split else None
     whom = parse(Target, {"target": target, "links": links}, "accord train")
     spec = chosen_spec(preset, config)
-    with resumable(make_run(seed, quiet=quiet or json), beside(out), fresh=fresh) as job:
+    with resumable(make_run(seed, quiet=quiet or json, device=device, track=track), beside(out), fresh=fresh) as job:
         learned = train_dataset(dataset, spec, job, out, split=kind, target=whom)
     if json:
         print_json(read_card(out))

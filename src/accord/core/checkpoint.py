@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import time
@@ -77,6 +78,10 @@ class Checkpoint:
         """As ``keep`` for a result that JSON can hold."""
         return self.keep(kind, parts, make, facts_state, facts_of)
 
+    def progress(self, kind: str, parts: tuple[Any, ...]) -> HalfDone:
+        """How far one long step has come that depends on ``parts`` and the code; ``kind`` names such steps."""
+        return HalfDone(self, digest_of(kind, code_digest(), *parts)[:40], kind)
+
     @property
     def steps(self) -> int:
         """How many finished steps lie in the folder, whatever job they are of."""
@@ -96,7 +101,7 @@ class Checkpoint:
 
     def _find(self, key: str) -> Path | None:
         """The whole file of a step; damaged ones are removed."""
-        for path in self._files():
+        for path in sorted(self._files(), key=_changed, reverse=True):
             if path.name.startswith(key):
                 if path.is_file() and not path.is_symlink() and path.name == _name(key, file_digest(path)):
                     return path
@@ -142,6 +147,44 @@ class Checkpoint:
         return min(self.limit, (held + shutil.disk_usage(self.folder or Path()).free) // 2)
 
 
+class HalfDone:
+    """The newest state of a step that goes on for long: each that is written takes the place of the one before."""
+
+    def __init__(self, checkpoint: Checkpoint, key: str, kind: str) -> None:
+        self.checkpoint, self.key, self.kind = checkpoint, key, kind
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is kept at all."""
+        return self.checkpoint.folder is not None
+
+    def read(self) -> State | None:
+        """The arrays that were last written whole, or None."""
+        path = self.checkpoint._find(self.key)  # pyright: ignore[reportPrivateUsage]
+        if path is None:
+            return None
+        self.checkpoint.taken[self.kind] += 1
+        return _ordered(load_state(path))
+
+    def write(self, arrays: State) -> None:
+        """Keep these arrays in place of those before; a full disk never stops the job itself."""
+        before = self._kept()
+        self.checkpoint._write(self.key, arrays, math.inf)  # pyright: ignore[reportPrivateUsage]
+        if self._kept() - before:
+            self._remove(before)
+
+    def drop(self) -> None:
+        """The step is over."""
+        self._remove(self._kept())
+
+    def _kept(self) -> set[Path]:
+        return {path for path in self.checkpoint._files() if path.name.startswith(self.key)}  # pyright: ignore[reportPrivateUsage]
+
+    def _remove(self, paths: set[Path]) -> None:
+        for path in paths:
+            _remove(path)
+
+
 def facts_state(facts: Any) -> State:
     """A JSON value as an array of bytes."""
     return {"json": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
@@ -165,6 +208,12 @@ def _ordered(arrays: State) -> State:
 
 def _name(key: str, digest: str) -> str:
     return f"{key}-{digest}.safetensors"
+
+
+def _changed(path: Path) -> float:
+    with suppress(OSError):
+        return path.stat().st_mtime_ns
+    return 0.0
 
 
 def _remove(path: Path) -> None:

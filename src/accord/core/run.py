@@ -69,6 +69,11 @@ class Run:
     timings: list[Timing] = field(default_factory=list[Timing])
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     """Where finished steps are kept, so that a killed job goes on; nowhere by default."""
+    device: str = "auto"
+    """Where torch models are trained: ``cpu``, ``cuda``, ``cuda:1``; ``auto``: a GPU where there is one."""
+    track: str | None = None
+    """Where the figures of each epoch go beside the progress bar: ``tensorboard:FOLDER``, ``mlflow:ADDRESS`` or
+    ``wandb:PROJECT``."""
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of its own for each purpose, so that adding one use never shifts another."""

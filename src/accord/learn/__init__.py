@@ -1,0 +1,1 @@
+"""The one training loop of all torch models, with losses, schedules and batches as parts."""

@@ -1,0 +1,66 @@
+"""Which loss, over which candidates."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from accord.learn.sampled import Table, bce, bpr, gbce, sampled_logits, sampled_softmax
+from accord.learn.settings import TrainConfig
+from accord.learn.softmax import full_softmax
+from accord.learn.targets import Targets
+
+UNDRAWN = 1e-12
+"""The least probability of a draw, so that its logarithm is finite."""
+
+
+class ObjectiveConfig(TrainConfig):
+    """The loss of a model that picks items."""
+
+    loss: Literal["auto", "softmax", "sampled", "in_batch", "gbce", "bce", "bpr"] = "auto"
+    """``softmax``: over all items. ``sampled``: softmax over the target and uniformly drawn ones. ``in_batch``: over
+    the other targets of the batch, corrected by how often they come up. ``gbce``, ``bce``, ``bpr``: over uniformly
+    drawn ones. ``auto``: ``softmax`` up to 20,000 items with events, else ``sampled``."""
+    negatives: int = Field(default=512, ge=1)
+    """Items drawn for each batch, where the loss draws any."""
+    trust: float = Field(default=0.75, ge=0, le=1)
+    """How far ``gbce`` is calibrated: 0 is plain ``bce`` with a sum over the negatives."""
+
+
+WIDE = 20_000
+"""Candidates from which on ``auto`` samples."""
+
+
+class Objective:
+    """The loss over a set of candidates of which some come up more often than others."""
+
+    def __init__(self, config: ObjectiveConfig, counts: Tensor, generator: torch.Generator) -> None:
+        """``counts``: ``float32[n]``, how often each candidate is a target."""
+        many = len(counts) > WIDE
+        self.kind = config.loss if config.loss != "auto" else ("sampled" if many else "softmax")
+        self.config, self.generator, self.n = config, generator, len(counts)
+        self.log_share = (counts / counts.sum()).clamp(min=UNDRAWN).log()
+
+    def __call__(self, states: Tensor, table: Table, targets: Targets) -> Tensor:
+        """The sum of the losses of all states; ``table`` gives the vectors of some candidates."""
+        if self.kind == "softmax":
+            return full_softmax(states, table(torch.arange(self.n, device=states.device)), targets)
+        drawn = self._drawn(targets)
+        positive, negative = sampled_logits(states, table, self.n, drawn, targets)
+        if self.kind == "sampled":
+            return sampled_softmax(positive, negative, targets.weights)
+        if self.kind == "in_batch":
+            return sampled_softmax(positive, negative, targets.weights, self.log_share.to(drawn.device)[drawn])
+        if self.kind == "gbce":
+            return gbce(positive, negative, targets.weights, min(1.0, len(drawn) / self.n), self.config.trust)
+        return (bce if self.kind == "bce" else bpr)(positive, negative, targets.weights)
+
+    def _drawn(self, targets: Targets) -> Tensor:
+        """``int64[m]``: the candidates that stand against the targets, each once."""
+        if self.kind == "in_batch":
+            return torch.unique(targets.items[targets.items >= 0])
+        m = min(self.config.negatives, self.n)
+        return torch.randperm(self.n, generator=self.generator)[:m].to(targets.items.device)

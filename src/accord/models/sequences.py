@@ -1,0 +1,175 @@
+"""Histories as food for a sequence model: windows, targets further on, batches of rows of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from accord.core.arrays import Bools, Floats, Ints, Longs, offsets_of
+from accord.core.dataset import Dataset
+from accord.core.history import History
+from accord.learn.packed import Packed
+from accord.learn.targets import Targets
+
+HELD = 2_000
+"""The most users whose newest event is held back for validation."""
+SHARE = 10
+"""At most one user in so many is held back."""
+ALIKE = 20
+"""Batches that are sorted by length together, so that the rows of a batch are of like length, in a random order."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Stretches of histories: every event but the first of each history is a target in exactly one of them."""
+
+    history: History
+    """Each row a window, its last event a target only."""
+
+    @classmethod
+    def of(cls, history: History, last: int) -> Windows:
+        """Windows of at most ``last`` events and one target more, counted from the newest."""
+        lengths = history.lengths
+        counts = np.where(lengths > 1, -(-(lengths - 1) // last), 0)
+        rows = np.repeat(np.arange(len(history)), counts)
+        back = np.arange(len(rows)) - np.repeat(offsets_of(counts)[:-1], counts)
+        ends = history.offsets[rows + 1] - back * last
+        starts = np.maximum(history.offsets[rows], ends - last - 1)
+        index = ranges(starts, ends)
+        taken = (history.items[index], history.times[index], history.weights[index])
+        return cls(History(offsets_of(ends - starts), *taken))
+
+    def shuffled(self, rng: np.random.Generator, size: int) -> list[Longs]:
+        """The rows of each batch of one epoch."""
+        order = rng.permutation(len(self.history))
+        lengths = self.history.lengths
+        batches: list[Longs] = []
+        for start in range(0, len(order), ALIKE * size):
+            some = order[start : start + ALIKE * size]
+            some = some[np.argsort(lengths[some], kind="stable")]
+            batches += [some[at : at + size] for at in range(0, len(some), size)]
+        return [batches[place] for place in rng.permutation(len(batches))]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some windows as tensors."""
+
+    packed: Packed
+    """Of the events that are read."""
+    items: Tensor
+    """``int64[N]``: what is read."""
+    gaps: Tensor
+    """``int64[N]``: class of the time since the event before; see ``gap_classes``."""
+    weights: Tensor
+    """``float32[N]``: how much each event counts."""
+    targets: Targets
+
+    @classmethod
+    def of(cls, windows: Windows, rows: Longs, ahead: int, tau: float, device: torch.device) -> Batch:
+        """The windows of some rows; each state predicts up to ``ahead`` events, the k-th counting ``exp(-k / tau)``."""
+        history = windows.history.take(rows)
+        lengths = history.lengths - 1
+        read = history.keep(history.age > 0)
+        ends = np.repeat(history.offsets[1:], lengths)
+        place = ranges(history.offsets[:-1], history.offsets[1:] - 1)
+        at = place[:, None] + 1 + np.arange(ahead)
+        there = at < ends[:, None]
+        items = np.where(there, history.items[np.minimum(at, len(history.items) - 1)], -1)
+        counted = np.where(there, np.exp(-np.arange(ahead) / tau), 0.0)
+        counted /= counted.sum(axis=1, keepdims=True)
+        known = _known(read)
+        tensors = (items.astype(np.int64), counted.astype(np.float32), *known)
+        targets = Targets(*(torch.from_numpy(values).to(device) for values in tensors))
+        return cls(Packed.of(lengths, device), *_inputs(read, device), targets)
+
+    def masked(self, share: float) -> tuple[Batch, Tensor]:
+        """The same windows, to be guessed in part: hidden events are the targets; and ``bool[N]``, which are hidden.
+
+        At least the newest of each row is hidden in half of the rows, as it is when a list is asked for.
+        """
+        hidden = torch.rand(len(self.items), device=self.items.device) < share
+        some = torch.rand(len(self.packed.lengths), device=self.items.device) < 0.5
+        hidden[self.packed.newest[some]] = True
+        hidden[self.packed.newest[0]] |= not bool(hidden.any())
+        of = self.items[hidden]
+        none = torch.empty(0, dtype=torch.int64, device=of.device)
+        targets = Targets(of[:, None], torch.ones(len(of), 1, device=of.device), none, none)
+        return replace(self, targets=targets), hidden
+
+
+def _inputs(read: History, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    arrays = (read.items.astype(np.int64), gap_classes(read), read.weights)
+    items, gaps, weights = (torch.from_numpy(np.ascontiguousarray(values)).to(device) for values in arrays)
+    return items, gaps, weights
+
+
+def inputs_of(read: History, device: torch.device) -> tuple[Packed, Tensor, Tensor, Tensor]:
+    """Histories (none of them empty) as a model reads them: packing, items, gap classes, weights."""
+    return Packed.of(read.lengths, device), *_inputs(read, device)
+
+
+def _known(read: History) -> tuple[Longs, Longs]:
+    """State and item of all pairs where the item was read at the state or before it."""
+    place = np.arange(len(read.items)) - np.repeat(read.offsets[:-1], read.lengths)
+    states = np.repeat(np.arange(len(read.items)), place + 1)
+    index = ranges(np.repeat(read.offsets[:-1], read.lengths), np.arange(len(read.items)) + 1)
+    return states, read.items[index].astype(np.int64)
+
+
+GAPS = 24
+"""Classes of gaps: 0 is no clock or the first event, then doubling from one second."""
+
+
+def gap_classes(history: History) -> Longs:
+    """``int64[N]``: class of the time since the event before in the same row, by its logarithm."""
+    gaps = np.diff(history.times, prepend=np.nan)
+    gaps[history.offsets[:-1][history.lengths > 0]] = np.nan
+    classes = 1 + np.log2(np.maximum(np.nan_to_num(gaps, nan=0.0), 0.0) + 1)
+    return np.where(np.isnan(gaps), 0, np.minimum(classes, GAPS - 1)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a training is judged by: newest events of some users, which it never sees."""
+
+    history: History
+    """What came before each."""
+    items: Ints
+    """``int32[H]``: what came up."""
+
+
+def held_back(data: Dataset, rng: np.random.Generator, *, wanted: bool) -> tuple[History, Held]:
+    """All histories without the newest event of some users, and these; nothing is held back where not ``wanted``."""
+    history = data.histories
+    fit = np.flatnonzero(history.lengths > 2)
+    count = min(HELD, len(fit) // SHARE) if wanted else 0
+    rows = np.sort(rng.choice(fit, count, replace=False))
+    newest = history.offsets[rows + 1] - 1
+    kept: Bools = np.ones(len(history.items), dtype=bool)
+    kept[newest] = False
+    rest = history.keep(kept)
+    return rest, Held(rest.take(rows), history.items[newest])
+
+
+def ndcg_at_10(scores: Iterable[Floats], held: Held) -> float:
+    """Mean NDCG@10 of what was held back; ``scores``: ``float32[b, n]`` by chunks, what was seen at ``-inf``."""
+    if not len(held.items):
+        return float("nan")
+    start, total = 0, 0.0
+    for part in scores:
+        mine = part[np.arange(len(part)), held.items[start : start + len(part)]][:, None]
+        ranks = (part > mine).sum(axis=1) + 0.5 * ((part == mine).sum(axis=1) - 1)
+        total += float(np.where(ranks < 10, 1 / np.log2(ranks + 2), 0.0).sum())
+        start += len(part)
+    return total / len(held.items)
+
+
+def ranges(starts: Longs, ends: Longs) -> Longs:
+    """``int64[sum(ends - starts)]``: all numbers from each start up to its end, one range after another."""
+    offsets = offsets_of(ends - starts)
+    return np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], ends - starts)

@@ -1,0 +1,200 @@
+"""Sequential: it learns what follows what, whatever reads the sequence, and places items by their content."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from accord.core.checkpoint import Checkpoint
+from accord.core.dataset import Dataset
+from accord.core.errors import ArtefactError, CannotFit
+from accord.core.history import History
+from accord.core.queries import Queries
+from accord.core.run import Run
+from accord.learn.packed import Packed
+from accord.models.bodies import body_of
+from accord.models.sequences import Batch, Windows, gap_classes, held_back, ndcg_at_10
+from accord.models.sequential import Sequential, SequentialConfig
+
+RUN = Run(cache=None)
+N, COLD = 20, 5
+SETTINGS = {"dim": 16, "epochs": 15, "patience": 0, "batch": 8, "dropout": 0.1, "lr": 1e-2, "average": 0.9, "ahead": 1}
+
+
+def circle(users: int = 150) -> Dataset:
+    """After each item comes the next of a circle; the last few items nobody has met, but they read like their left
+    neighbours in the catalogue's words."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 10, users)
+    user = np.repeat(np.arange(users), lengths)
+    place = np.concatenate([np.arange(length) for length in lengths])
+    item = (np.repeat(rng.integers(N, size=users), lengths) + place) % N
+    columns = {"user": user.astype(np.int32), "item": item.astype(np.int32), "weight": np.ones(len(user), np.float32)}
+    events = pa.table({**columns, "timestamp": place * 3600.0})
+    words = np.random.default_rng(1).standard_normal((N, 24)).astype(np.float32)
+    words = np.concatenate([words, words[:COLD] + 0.1 * np.random.default_rng(2).standard_normal((COLD, 24))])
+    items = pa.table({"item_id": [f"i{number}" for number in range(N + COLD)]})
+    people = pa.table({"user_id": [f"u{number}" for number in range(users)]})
+    return Dataset(events, items, people, order="time", vectors={"words": words.astype(np.float32)})
+
+
+DATA = circle()
+
+
+def hits(source: Sequential, data: Dataset = DATA) -> float:
+    """How often the next of the circle is offered first."""
+    history = data.histories
+    right = (history.items[history.offsets[1:] - 1] + 1) % N
+    return float((source.offer(data.queries(include_seen=True), 1).items[:, 0] == right).mean())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"positions": "rotary", "blocks": 2, "gaps": False},
+        {"body": "gated"},
+        {"body": "gru"},
+        {"body": "caser"},
+        {"mode": "masked", "epochs": 40},
+        {"loss": "sampled", "negatives": 10},
+        {"loss": "in_batch"},
+        {"loss": "gbce", "negatives": 10, "epochs": 20},
+        {"loss": "bpr", "epochs": 25},
+        {"item": "content", "columns": ("words",), "epochs": 25},
+        {"item": "bounded", "columns": ("words",), "epochs": 25},
+        {"adversarial": 0.1},
+    ],
+    ids=str,
+)
+def test_whatever_reads_it_the_next_of_the_circle_comes_first(changes):
+    source = Sequential(**{**SETTINGS, **changes}).fit(DATA, RUN)
+    assert hits(source) > 0.5  # one in twenty by chance
+
+
+def test_the_order_counts_and_not_the_set():
+    source = Sequential(**SETTINGS).fit(DATA, RUN)
+    there = source.offer(Queries.of([[3, 4, 5], [5, 4, 3]], include_seen=True), 1).items[:, 0]
+    assert there[0] == 6
+    assert there[1] != 6
+
+
+@pytest.mark.parametrize("form", ["content", "sum", "bounded"])
+def test_an_item_nobody_has_met_stands_where_its_content_says(form):
+    source = Sequential(**{**SETTINGS, "item": form, "columns": ("words",), "epochs": 25}).fit(DATA, RUN)
+    before = Queries.of([[(N + twin - 2) % N, (N + twin - 1) % N] for twin in range(COLD)])
+    ranks = (-source.scored(before).scores).argsort(axis=1).argsort(axis=1)
+    twins = ranks[np.arange(COLD), N + np.arange(COLD)]
+    assert np.median(twins) < 6
+    table = torch.linalg.norm(torch.from_numpy(source.vectors), dim=1)
+    assert table[N:].min() > 0.2 * table[:N].mean()
+
+
+def test_ids_alone_leave_it_last_and_silent_people_silent():
+    source = Sequential(**SETTINGS).fit(DATA, RUN)
+    scores = source.scored(Queries.of([[1, 2], []])).scores
+    assert (scores[0, N:] == np.min(scores[0][np.isfinite(scores[0])])).all()
+    assert source.scored(Queries.of([[]])).facts["spread"][0] == 0
+
+
+def test_a_bounded_correction_is_bounded():
+    source = Sequential(**{**SETTINGS, "item": "bounded", "columns": ("words",), "bound": 0.3}).fit(DATA, RUN)
+    only = replace(DATA, vectors={"words": DATA.vectors["words"]})
+    content = Sequential(**{**SETTINGS, "item": "bounded", "columns": ("words",), "bound": 0.3})
+    content.load_state(source.state())
+    from accord.models.item_table import projected
+
+    distance = np.linalg.norm(source.vectors - projected(source.content, only.vectors), axis=1)
+    assert distance.max() < 0.3 + 1e-4
+    assert distance[:N].max() > 0.01
+    assert distance[N:].max() < 1e-4
+
+
+def test_a_damaged_or_foreign_network_is_refused():
+    source = Sequential(**SETTINGS).fit(DATA, RUN)
+    state = source.state()
+    name = next(name for name in state if name.endswith("deep.0.weight"))
+    with pytest.raises(ArtefactError, match="does not fit"):
+        Sequential(**SETTINGS).load_state({**state, name: state[name][:3]})
+    with pytest.raises(ArtefactError, match="does not fit"):
+        Sequential(**SETTINGS).load_state({key: values for key, values in state.items() if key != name})
+
+
+def test_a_killed_fit_goes_on(tmp_path, monkeypatch):
+    settings = {**SETTINGS, "patience": 20, "epochs": 6}
+    whole = Sequential(**settings).fit(DATA, RUN)
+    monkeypatch.setattr("accord.models.sequential.ndcg_at_10", _killing_at(4))
+    with pytest.raises(KeyboardInterrupt):
+        Sequential(**settings).fit(DATA, Run(cache=None, checkpoint=Checkpoint(tmp_path)))
+    monkeypatch.undo()
+    again = Sequential(**settings).fit(DATA, Run(cache=None, checkpoint=Checkpoint(tmp_path)))
+    np.testing.assert_array_equal(again.vectors, whole.vectors)
+
+
+def _killing_at(call: int):
+    calls = []
+
+    def judged(scores, held) -> float:
+        calls.append(1)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return ndcg_at_10(scores, held)
+
+    return judged
+
+
+def test_widths_that_do_not_fit_are_said():
+    with pytest.raises(CannotFit, match="multiple of twice the heads"):
+        Sequential(dim=10, heads=4).fit(DATA, RUN)
+
+
+def test_windows_hold_every_event_but_the_first_as_a_target_once():
+    history = History.of([list(range(8)), [5], [], [1, 2]])
+    windows = Windows.of(history, last=3)
+    rows = [windows.history.take(np.array([row])).items.tolist() for row in range(len(windows.history))]
+    assert rows == [[4, 5, 6, 7], [1, 2, 3, 4], [0, 1], [1, 2]]
+
+
+def test_targets_are_what_follows_and_what_was_read_is_seen():
+    windows = Windows.of(History.of([[7, 8, 9, 7]]), last=10)
+    batch = Batch.of(windows, np.array([0]), ahead=2, tau=1.0, device=torch.device("cpu"))
+    assert batch.items.tolist() == [7, 8, 9]
+    assert batch.targets.items.tolist() == [[8, 9], [9, 7], [7, -1]]
+    first, second = 1 / (1 + np.exp(-1)), np.exp(-1) / (1 + np.exp(-1))
+    np.testing.assert_allclose(batch.targets.weights, [[first, second], [first, second], [1, 0]], rtol=1e-6)
+    seen = list(zip(batch.targets.seen_rows.tolist(), batch.targets.seen_items.tolist(), strict=True))
+    assert seen == [(0, 7), (1, 7), (1, 8), (2, 7), (2, 8), (2, 9)]
+
+
+def test_gaps_have_classes_by_their_logarithm():
+    history = replace(History.of([[1, 2, 3], [4]]), times=np.array([0.0, 0.0, 3600.0, np.nan]))
+    assert gap_classes(history).tolist() == [0, 1, 12, 0]
+
+
+def test_what_is_held_back_is_not_in_what_is_learned_from():
+    rest, held = held_back(DATA, np.random.default_rng(0), wanted=True)
+    assert len(held.items) == DATA.n_users // 10
+    assert len(rest.items) == DATA.n_events - len(held.items)
+    assert held_back(DATA, np.random.default_rng(0), wanted=False)[0] is not None
+    scores = np.zeros((len(held.items), N), np.float32)
+    scores[np.arange(len(scores)), held.items] = 1
+    assert ndcg_at_10([scores], held) == 1
+    assert ndcg_at_10([-scores], held) == 0
+
+
+@pytest.mark.parametrize("body", ["transformer", "gated", "gru", "caser"])
+def test_nobody_reads_what_comes_later_nor_what_others_did(body):
+    config = SequentialConfig(dim=8, body=body, dropout=0.0)
+    torch.manual_seed(0)
+    network = body_of(config, causal=True).eval()
+    values, lengths = torch.randn(9, 8), np.array([5, 4])
+    whole = network(values, Packed.of(lengths))
+    changed = values.clone()
+    changed[3:] += 1
+    torch.testing.assert_close(network(changed, Packed.of(lengths))[:3], whole[:3])
+    torch.testing.assert_close(network(values[:3], Packed.of(np.array([3]))), whole[:3])
