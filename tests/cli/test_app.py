@@ -13,6 +13,7 @@ from accord.core.errors import InputError
 COMMANDS = [
     ["import"],
     ["evaluate"],
+    ["compare"],
     ["train"],
     ["recommend"],
     ["similar"],
@@ -38,6 +39,8 @@ BAD = {
     "evaluate: bad config": ["evaluate", "{data}", "--out", "o", "--config", "{file}"],
     "evaluate: a word for a number": ["evaluate", "{data}", "--out", "o", "--seed", "x"],
     "evaluate: half a split": ["evaluate", "{data}", "--out", "o", "--train", "{file}"],
+    "compare: no folder": ["compare", "none", "fast", "balanced", "--out", "o"],
+    "compare: one": ["compare", "{data}", "fast", "--out", "o"],
     "train: no folder": ["train", "none", "--out", "o"],
     "train: taken": ["train", "{data}", "--out", "{data}", "--preset", "fast"],
     "train: no split": ["train", "{data}", "--out", "o", "--split", "sideways"],
@@ -108,7 +111,7 @@ def test_no_command_shows_the_help(arguments: list[str], capsys: pytest.CaptureF
 def test_bad_input_is_one_line_and_code_2(
     name: str, places: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    quiet = ["--quiet"] if BAD[name][0] in ("import", "evaluate", "train", "recommend") else []
+    quiet = ["--quiet"] if BAD[name][0] in ("import", "evaluate", "compare", "train", "recommend") else []
     assert call([word.format(**places) for word in BAD[name]] + quiet) == 2
     told = capsys.readouterr()
     assert told.out == ""

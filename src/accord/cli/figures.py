@@ -8,6 +8,7 @@ from rich.table import Table
 
 from accord.cli.console import output
 from accord.study.results import label
+from accord.study.wording import memory, seconds
 
 FEW = 4
 """How many sources the table of segments shows; the report has all."""
@@ -17,7 +18,7 @@ COLUMNS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10", "coverage@1
 def print_evaluation(metrics: dict[str, Any]) -> None:
     """Every test's main table and segments, then what was dropped or skipped."""
     for name, test in metrics["tests"].items():
-        output.print(_systems(name, test))
+        output.print(systems_table(name, test))
         if test["segments"]:
             output.print(_segments(name, test))
         output.print(_verdict(test))
@@ -27,7 +28,17 @@ def print_evaluation(metrics: dict[str, Any]) -> None:
         output.print(f"Skipped {entry['part']}: {entry['reason']}", markup=False)
 
 
-def _systems(name: str, test: dict[str, Any]) -> Table:
+def print_comparison(comparison: dict[str, Any]) -> None:
+    """The main table and differences of every test, then what each pipeline cost."""
+    for name, test in comparison["tests"].items():
+        output.print(systems_table(name, test))
+        for row in test["comparisons"]:
+            output.print(_difference(row), markup=False)
+    output.print(_costs(comparison))
+
+
+def systems_table(name: str, test: dict[str, Any]) -> Table:
+    """The main metrics of every system of a test."""
     table = Table(title=f"{name}: {test['n_queries']:,} queries, full ranking (± one standard error)")
     table.add_column("system")
     shown = [column for column in COLUMNS if any(column in row for row in test["systems"].values())]
@@ -36,6 +47,26 @@ def _systems(name: str, test: dict[str, Any]) -> Table:
     for system, row in test["systems"].items():
         style = "bold" if system == "fused" else "dim" if system in ("random", "popularity") else None
         table.add_row(system, *(_cell(row.get(column)) for column in shown), style=style)
+    return table
+
+
+def _difference(row: dict[str, Any]) -> str:
+    """One paired comparison in words: the other pipeline less the one it is compared with."""
+    return (
+        f"{row['b']} − {row['a']}: {label(row['metric'])} {-row['difference']:+.4f} "
+        f"(95 % {-row['high']:+.4f} to {-row['low']:+.4f}, Holm p = {row['p_holm']:.3g})"
+    )
+
+
+def _costs(comparison: dict[str, Any]) -> Table:
+    table = Table(title="what each costs, in a process of its own")
+    table.add_column("pipeline")
+    for column in ("fit", "CPU time", "peak memory", "one list", "Pareto-best"):
+        table.add_column(column, justify="right")
+    for name, one in comparison["pipelines"].items():
+        cost = one["cost"]
+        cells = (seconds(cost["fit_seconds"]), seconds(cost["fit_cpu_seconds"]), memory(cost["fit_peak_mib"]))
+        table.add_row(name, *cells, f"{cost['list_ms']:.2f} ms", "yes" if name in comparison["pareto"] else "")
     return table
 
 

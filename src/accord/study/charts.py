@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import html
 import importlib.util
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
@@ -28,6 +29,8 @@ COLOURS: Mapping[str, str] = {
 """Colour of a kind of mark: CSS variables of ``templates/page.css``."""
 
 _LABEL_ROOM = 150
+_LARGEST = 500
+"""Area of the largest point, in square px."""
 _SHAPES = {"floor": "cross", "source": "square", "fused": "circle", "warm": "circle", "cold": "diamond"}
 
 
@@ -46,7 +49,9 @@ class Mark:
     high: float | None = None
     """Ends of the error bar."""
     at: float = 0.0
-    """Horizontal place, of lines only."""
+    """Horizontal place, of lines and points only."""
+    size: float = 0.0
+    """Area, of points only."""
 
 
 def available() -> bool:
@@ -108,6 +113,64 @@ def lines(marks: Sequence[Mark], across: str, up: str, summary: str, *, diagonal
         even = alt.Chart(alt.Data(values=[{"at": 0, "value": 0}, {"at": 1, "value": 1}]))
         drawn.insert(0, even.mark_line(color="var(--line)", strokeWidth=1.2).encode(x=x, y=y))
     return _draw(alt.layer(*drawn), height=230, summary=summary)
+
+
+def plane(marks: Sequence[Mark], across: str, up: str, summary: str) -> Markup | None:
+    """Named points with error bars: ``at`` across, ``value`` up, ``size`` as the area of the mark.
+
+    The way across is logarithmic where its ends lie far apart.
+    """
+    if not marks or not available():
+        return None
+    import altair as alt
+
+    ends, kind = _ends([mark.at for mark in marks])
+    base = alt.Chart(_data(marks)).encode(
+        x=alt.X("at:Q", title=across, axis=alt.Axis(tickCount=4, grid=False), scale=alt.Scale(type=kind, domain=ends)),
+        y=alt.Y("value:Q", title=up, axis=_ticks(), scale=alt.Scale(zero=False)),
+    )
+    areas = alt.Scale(domain=[0, max(mark.size for mark in marks)], range=[0, _LARGEST])
+    shapes = alt.Shape("series:N", scale=_scale(marks, _SHAPES, "square"), legend=alt.Legend(title=None))
+    points = base.mark_point(filled=True, opacity=0.85).encode(
+        color=_colour(marks), shape=shapes, size=alt.Size("size:Q", scale=areas, legend=None)
+    )
+    bars = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
+    bars = bars.mark_rule(color="var(--ink)", strokeWidth=1.3).encode(y="low:Q", y2="high:Q")
+    return _draw(alt.layer(bars, points, *_names(base, ends, kind)), height=260, summary=summary)
+
+
+def _ends(places: Sequence[float]) -> tuple[list[float], Literal["log", "linear"]]:
+    """Ends of an axis with room beside the points, and its kind."""
+    low, high = max(min(places), 1e-3), max(*places, 1e-3)
+    if high > 8 * low:
+        return [low / 1.6, high * 1.6], "log"
+    return [0.0, high * 1.15], "linear"
+
+
+def _names(base: Any, ends: Sequence[float], kind: str) -> list[Any]:
+    """Names beside points, each on the side where there is more room."""
+    middle = math.sqrt(ends[0] * ends[1]) if kind == "log" else sum(ends) / 2
+    sides = (("left", 1, f"datum.at <= {middle}"), ("right", -1, f"datum.at > {middle}"))
+    return [
+        base.transform_filter(where)
+        .mark_text(align=align, dx=14 * step, dy=-12, color="var(--ink)", fontSize=12, limit=_LABEL_ROOM)
+        .encode(text="name:N")
+        for align, step, where in sides
+    ]
+
+
+def history(marks: Sequence[Mark], across: str, up: str, summary: str) -> Markup | None:
+    """Points over whole numbers, one after the other; the series of kind ``fused`` is drawn as a line of steps."""
+    if not marks or not available():
+        return None
+    import altair as alt
+
+    x = alt.X("at:Q", title=across, axis=alt.Axis(tickMinStep=1, tickCount=6, labelFlush=False))
+    y = alt.Y("value:Q", title=up, axis=_ticks(), scale=alt.Scale(zero=False))
+    base = alt.Chart(_data(marks)).encode(x=x, y=y, color=_colour(marks))
+    steps = base.mark_line(strokeWidth=2.2, interpolate="step-after").transform_filter("datum.kind == 'fused'")
+    points = base.mark_point(filled=True, size=36, opacity=0.8).transform_filter("datum.kind != 'fused'")
+    return _draw(alt.layer(steps, points), height=230, summary=summary)
 
 
 def _data(marks: Sequence[Mark], write: Callable[[float], str] = str) -> Any:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from accord import __version__
 from accord.core.dataset import Dataset
 from accord.core.queries import Queries
-from accord.core.run import Run
+from accord.core.run import Run, Silent, Timing
 from accord.core.slate import Slate
 from accord.data.holdout import Split
 from accord.evaluate.case import Case
@@ -55,6 +55,8 @@ class Evaluation:
     """The fused lists of the main test's queries."""
     learned: list[Learned] = field(default_factory=list[Learned])
     """The pipeline of each split."""
+    fits: list[Timing] = field(default_factory=list[Timing])
+    """What learning the pipeline of each split cost, its choices and its refit together."""
 
 
 def evaluate_dataset(
@@ -81,8 +83,10 @@ def evaluate_dataset(
     learned: list[Learned] = []
     lists: list[pa.Table] = []
     without: list[Case | None] = []
+    clock = replace(run, progress=Silent(), timings=[])
     for split in cut:
-        result = learn(spec, split, run, refit=refit, keep_all=True)
+        with clock.step(f"learn ({split.name})"):
+            result = learn(spec, split, run, refit=refit, keep_all=True)
         learned.append(result)
         with run.step(f"rank and judge ({split.name})"):
             found, told = _cases(result, split, run, max(ks))
@@ -102,7 +106,7 @@ def evaluate_dataset(
     if ablation:
         metrics["ablation"] = ablation_report(without, ks, run.seed)
     recommendations = pa.concat_tables(lists, promote_options="default")  # cuts may differ in their sources
-    evaluation = Evaluation(metrics, pools, recommendations, learned)
+    evaluation = Evaluation(metrics, pools, recommendations, learned, clock.timings)
     if out is not None:
         _write(evaluation, folder, out, run)
     return evaluation
