@@ -1,0 +1,293 @@
+"""LightGCN: vectors of items handed on along the graph of users, items and what they are linked to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag, normalize
+
+from accord.core.arrays import Bools, Floats, Longs, Sparse, take_index
+from accord.core.dataset import Dataset
+from accord.core.errors import CannotFit
+from accord.core.part import State
+from accord.core.queries import CELLS, Queries
+from accord.core.run import Run
+from accord.learn.group import device_of
+from accord.learn.loop import Loop, Trained
+from accord.learn.objective import Objective, ObjectiveConfig
+from accord.learn.targets import Targets
+from accord.models.content_rows import row_lengths
+from accord.models.graph import inverse_power, positive_part
+from accord.models.item_table import Form, ItemTable, projected
+from accord.models.linear import HistoryConfig, HistoryReader
+from accord.models.linked_people import LinkedPeople
+from accord.models.node_links import Link, link_edges
+from accord.models.propagation import Propagation, Vectors, user_vectors
+from accord.models.sequences import Held, held_back, ndcg_at_10
+
+
+class LightGCNConfig(ObjectiveConfig, HistoryConfig):
+    """The graph, the vectors, and how they are trained."""
+
+    dim: int = Field(default=64, ge=1)
+    """Width of all vectors."""
+    layers: int = Field(default=3, ge=1)
+    """How far vectors are handed on."""
+    item: Form = "sum"
+    """What an item is in layer 0: ``id`` (a vector of its own), ``content``, ``sum`` of both, or ``bounded`` (content
+    with a correction of limited length)."""
+    columns: tuple[str, ...] = ()
+    """The encoded item columns that are read as content; none: only ``id`` makes sense, and is used."""
+    bound: float = Field(default=0.5, gt=0)
+    """The longest correction of ``bounded``."""
+    links: dict[str, float | Link] = Field(default_factory=dict)
+    """Links tables that are edges too: what a link counts beside an event, or ``{ weight, head, tail }``."""
+    similarity: Literal["cosine", "dot"] = "cosine"
+    """How the vector of a person and that of an item are compared."""
+    temperature: float = Field(default=0.1, gt=0)
+    """What similarities are divided by while training."""
+    reg: float = Field(default=0.0, ge=0)
+    """Half of it times the mean squared length of the items' layer 0 is added to the loss of each pair."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of a person's other events that are not read while one of them is predicted."""
+    batch: int = Field(default=2048, ge=1)
+    """Pairs of user and item a batch; each batch costs one propagation over the whole graph."""
+    lr: float = Field(default=1e-2, gt=0)
+    """The highest learning rate (AdamW)."""
+
+
+class LightGCN(HistoryReader):
+    """``score(u, j) = s(sum_i w_i read_i / sqrt(sum_i w_i), shown_j)``; s: the dot product, or the cosine.
+
+    ``read`` and ``shown`` are the propagated vectors of the items (``Propagation.vectors``). The sum over the history
+    is what propagation gives a user node with these neighbours in the mean of its layers, where layer 0 of users is
+    zero: He et al., "LightGCN", SIGIR 2020, without free vectors of users, so that people it has met and people it has
+    not are answered alike. Each event is predicted from the others of its user. Links between users, items and other
+    things hand vectors on as events do; to somebody known at the fit who has links they add what the graph says
+    (``LinkedPeople``), which half of the predictions do without while training. Events of negative weight are left
+    out. An item without edges is placed by its content, or gets the lowest score of the others.
+    """
+
+    Config = LightGCNConfig
+    evidence = "behaviour along the graph"
+    learned = ("read", "shown", "placed", "ordered")
+    read: Floats
+    """``float32[n, dim]``: what an item adds to the vector of somebody who has it."""
+    shown: Floats
+    """``float32[n, dim]``: what an item is when it is scored."""
+    placed: Bools
+    """``bool[n]``: items that have a vector, by edges or by content."""
+    content: State
+    """What turns content into layer 0, by ``column.array``; nothing where only ids are read."""
+    people: LinkedPeople | None = None
+    """What links add for those who have any; None: the source has no links."""
+    trained: Trained | None = None
+    """How the training went; not saved."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The encoded item columns that are read."""
+        return self.config.columns
+
+    def _fit(self, data: Dataset, run: Run) -> None:
+        config: LightGCNConfig = self.config
+        edges = positive_part(data.matrix)
+        rest, held = held_back(data, run.rng("held back"), wanted=config.patience > 0)
+        learned_from = positive_part(rest.matrix(data.n_items))
+        if not np.any(np.diff(learned_from.indptr) > 1):
+            raise CannotFit("no user has two events of positive weight")
+        links, others = link_edges(data, {name: _link(told) for name, told in config.links.items()})
+        known = np.bincount(edges.indices, minlength=data.n_items) > 0
+        columns = {name: data.vector(name) for name in config.columns}
+        device = device_of(run.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(run.rng("first weights").integers(1 << 62)))
+            table = ItemTable(known, config.dim, config.item if columns else "id", columns, config.bound)
+            net = Net(table, others, config.dim).to(device)
+        graph = Propagation(learned_from, links, config.layers, device)
+        asked = np.flatnonzero(rest.lengths < data.histories.lengths)
+        task = LeftOut(net, config, graph, learned_from, held, asked, known, run)
+        self.trained = Loop(task, config, run, "lightgcn", (data.digest,)).train()
+        self._keep(net.cpu().eval(), Propagation(edges, links, config.layers, torch.device("cpu")), data)
+
+    def _keep(self, net: Net, graph: Propagation, data: Dataset) -> None:
+        """Hand the learned vectors on once along all edges, those held back too."""
+        with torch.no_grad():
+            found = graph.vectors(*net())
+        self.read, self.shown = found.read.numpy(), self._compared(found.shown.numpy())
+        self.placed = np.any(self.shown != 0, axis=1)
+        self.content = net.table.content_state()
+        self.people = None
+        if found.linked is not None:
+            self.people = LinkedPeople.of(data.user_ids, found.linked.numpy(), graph.of_links)
+
+    def _compared(self, vectors: Floats) -> Floats:
+        if self.config.similarity == "dot":
+            return vectors
+        return (vectors / np.maximum(row_lengths(vectors), 1e-12)[:, None]).astype(np.float32)
+
+    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
+        if not self.content:
+            super()._grow(data, added, edited)
+            return
+        columns = {name: data.vector(name)[added] for name in self.reads}
+        first = projected(self.content, columns) / np.float32(self.config.layers + 1)
+        self.read = np.concatenate([self.read, first])
+        self.shown = np.concatenate([self.shown, self._compared(first)])
+        self.placed = np.append(self.placed, np.any(first != 0, axis=1))
+
+    def _scores(self, queries: Queries) -> Floats:
+        events = positive_part(self._read(queries.history)[1])
+        linked = (None, None) if self.people is None else self.people.found(queries.users)
+        scores = self._compared(user_vectors(events, self.read, *linked)) @ self.shown.T
+        missing = np.flatnonzero(~self.placed)
+        if len(missing):
+            scores[:, missing] = np.inf  # so that the lowest is found without a copy of all other columns
+            scores[:, missing] = scores.min(axis=1, keepdims=True)
+        return scores
+
+    def state(self) -> State:
+        """The learned arrays, what reads content, and what links say of people."""
+        people = {} if self.people is None else self.people.state()
+        return super().state() | {f"{CONTENT}{name}": values for name, values in self.content.items()} | people
+
+    def load_state(self, arrays: State) -> Self:
+        """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
+        super().load_state(arrays)
+        found = {name: values for name, values in arrays.items() if name.startswith(CONTENT)}
+        self.content = {name.removeprefix(CONTENT): values for name, values in found.items()}
+        self.people = LinkedPeople.of_state(arrays, type(self).__name__)
+        return self
+
+
+CONTENT = "content/"
+TOLD = 0.5
+"""Share of the pairs in which the links of the user are read, so that strangers are learned for too."""
+TINY = 1e-6
+"""Less than this is a rounding error of nothing."""
+
+
+def _link(told: float | Link) -> Link:
+    return told if isinstance(told, Link) else Link(weight=told)
+
+
+class Net(nn.Module):
+    """Layer 0: the vectors of items, and of things that are neither items nor users."""
+
+    def __init__(self, table: ItemTable, others: int, dim: int) -> None:
+        super().__init__()
+        self.table = table
+        self.others = nn.Embedding(others, dim) if others else None
+        if self.others is not None:
+            nn.init.normal_(self.others.weight, std=dim**-0.5)
+
+    def forward(self) -> tuple[Tensor, Tensor | None]:
+        """``float32[n, dim]`` of all items, ``float32[others, dim]``."""
+        items = self.table(torch.arange(len(self.table.rows), device=self.table.rows.device)).float()
+        return items, None if self.others is None else self.others.weight
+
+
+class LeftOut:
+    """The task: each event from the others of its user, among all items with events."""
+
+    def __init__(
+        self,
+        net: Net,
+        config: LightGCNConfig,
+        graph: Propagation,
+        edges: Sparse,
+        held: Held,
+        asked: Longs,
+        known: Bools,
+        run: Run,
+    ) -> None:
+        """``asked``: the users of what is held back."""
+        self.module, self.config, self.graph, self.edges = net, config, graph, edges
+        self.held, self.asked = held, asked
+        self.device, self.known = graph.device, known
+        self.offsets, self.items = edges.indptr.astype(np.int64), edges.indices.astype(np.int64)
+        lengths = np.diff(self.offsets)
+        self.users = np.repeat(np.arange(len(lengths)), lengths)
+        self.pairs = np.flatnonzero(lengths[self.users] > 1)
+        """Places of the events that their user has others beside."""
+        self.candidates = torch.from_numpy(np.flatnonzero(known)).to(self.device)
+        self.number = torch.from_numpy(np.cumsum(known) - 1).to(self.device)
+        """The place of each item among the candidates."""
+        counts = np.bincount(edges.indices, minlength=len(known))[known]
+        generator = torch.Generator().manual_seed(int(run.rng("negatives").integers(1 << 62)))
+        self.objective = Objective(config, torch.from_numpy(counts.astype(np.float32)), generator)
+
+    def batches(self, rng: np.random.Generator) -> Sequence[Longs]:
+        """The events of each batch, by their place among the edges."""
+        order = rng.permutation(self.pairs)
+        return [order[at : at + self.config.batch] for at in range(0, len(order), self.config.batch)]
+
+    def loss(self, events: Longs) -> tuple[Tensor, Tensor]:
+        """The sum of the losses of a batch, and the sum of their weights."""
+        layer, others = self.module()
+        found = self.graph.vectors(layer, others)
+        states = self._states(events, found)
+        shown = found.shown
+        if self.config.similarity == "cosine":
+            states, shown = normalize(states), normalize(shown)
+        targets = self._targets(events)
+        loss = self.objective(states / self.config.temperature, lambda items: shown[self.candidates[items]], targets)
+        if self.config.reg:
+            loss = loss + 0.5 * self.config.reg * targets.total * layer[self.candidates].square().sum(dim=1).mean()
+        return loss, targets.total
+
+    def _states(self, events: Longs, found: Vectors) -> Tensor:
+        """``float32[N, dim]``: the vector of each event's user as it were without the event."""
+        users, row = np.unique(self.users[events], return_inverse=True)
+        index, offsets = take_index(self.offsets, users)
+        place = offsets[row] + events - self.offsets[users[row]]
+        worth = self._worth(index)
+        mass = np.add.reduceat(worth, offsets[:-1])[row] - worth[place]
+        own = self._tensor(worth[place])[:, None] * found.read[self._tensor(self.items[events])]
+        items, starts, weights = (self._tensor(part) for part in (self.items[index], offsets[:-1], worth))
+        sums = embedding_bag(items, found.read, starts, per_sample_weights=weights, mode="sum")[self._tensor(row)] - own
+        if found.linked is not None:
+            told = self._tensor((torch.rand(len(events)) < TOLD).numpy())
+            sums = sums + told[:, None] * found.linked[self._tensor(users[row])]
+            mass = mass + told.cpu().numpy() * self.graph.of_links[users[row]]
+        return sums * self._tensor(inverse_power(np.where(mass > TINY, mass, 0), 0.5))[:, None]
+
+    def _worth(self, index: Longs) -> Floats:
+        """How much each event counts that is read; some of them nothing, at random."""
+        worth = self.edges.data[index]
+        if not self.config.dropout:
+            return worth
+        return worth * (torch.rand(len(worth)) >= self.config.dropout).numpy()
+
+    def _targets(self, events: Longs) -> Targets:
+        """One item an event, which counts as much as the event; what else its user has is no choice."""
+        index, offsets = take_index(self.offsets, self.users[events])
+        rows = np.repeat(np.arange(len(events)), np.diff(offsets))
+        parts = (self.items[events][:, None], self.edges.data[events][:, None], rows, self.items[index])
+        return Targets(*(self._tensor(part) for part in parts)).numbered(self.number)
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+
+    def judge(self) -> float:
+        """Mean NDCG@10 of the events held back, among items with events that the person has not met."""
+        return ndcg_at_10(self._scores(), self.held)
+
+    def _scores(self) -> Iterator[Floats]:
+        found: Vectors = self.graph.vectors(*self.module())
+        shown = normalize(found.shown) if self.config.similarity == "cosine" else found.shown
+        read, shown, history = found.read.cpu().numpy(), shown.cpu().numpy(), self.held.history
+        linked = None if found.linked is None else found.linked.cpu().numpy()
+        step = max(1, CELLS // len(shown))
+        for start in range(0, len(history), step):
+            part = history.take(np.arange(start, min(start + step, len(history))))
+            users = self.asked[start : start + step]
+            links = (None, None) if linked is None else (linked[users], self.graph.of_links[users])
+            scores = user_vectors(positive_part(part.matrix(len(shown))), read, *links) @ shown.T
+            scores[part.rows, part.items] = scores[:, ~self.known] = -np.inf
+            yield scores
