@@ -53,8 +53,8 @@ def systems_table(name: str, test: dict[str, Any]) -> Table:
 def _difference(row: dict[str, Any]) -> str:
     """One paired comparison in words: the other pipeline less the one it is compared with."""
     return (
-        f"{row['b']} − {row['a']}: {label(row['metric'])} {-row['difference']:+.4f} "
-        f"(95 % {-row['high']:+.4f} to {-row['low']:+.4f}, Holm p = {row['p_holm']:.3g})"
+        f"{row['b']} − {row['a']}: {label(row['metric'])} {0.0 - row['difference']:+.4f} "
+        f"(95 % {0.0 - row['high']:+.4f} to {0.0 - row['low']:+.4f}, Holm p = {row['p_holm']:.3g})"
     )
 
 

@@ -27,7 +27,7 @@ def measured_apart(job: Job, progress: Progress) -> Measured:
 
     Raises the error that the process told of, with the pipeline's name; ``AccordError`` where it died.
     """
-    command = [sys.executable, "-m", "accord.study.measuring"]
+    command = [sys.executable, "-P", "-m", "accord.study.measuring"]  # nothing of the folder we stand in
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
     try:
         error = _listen(process, job, progress)

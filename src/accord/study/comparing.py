@@ -85,8 +85,7 @@ def compare_dataset(
             fresh=fresh,
             command=command,
         )
-        found[name] = _kept(job, (fingerprint, asked), run)
-        _check_asked(found[name], asked, name)
+        found[name] = _kept(job, asked, fingerprint, run)
     with run.step("judge"):
         reports = {test: _report(found, test, holdouts, ks, reference, run.seed) for test, holdouts in tests.items()}
     comparison = _comparison(found, reports, run.seed, reference, command)
@@ -122,18 +121,21 @@ def _tests(folder: Path, settings: SplitSettings, run: Run) -> tuple[Tests, str]
     return tests, data.fingerprint
 
 
-def _kept(job: Job, asked: tuple[Any, ...], run: Run) -> Measured:
-    """What was measured before the job was killed, or is measured now."""
-    apart = {"command": "", "fresh": False, "out": "", "result": ""}
-    parts = (job.model_copy(update=apart), *asked)
+def _kept(job: Job, asked: Mapping[str, list[str]], fingerprint: str, run: Run) -> Measured:
+    """What was measured before the comparison was killed, or is measured now."""
     run.progress.note(f"{job.name}: in a process of its own")
-    return run.keep("pipelines", parts, lambda: measured_apart(job, run.progress), measured.write, measured.read)
+    same = job.model_copy(update={"command": "", "fresh": False, "out": "", "result": ""})
+    parts = (same, fingerprint, asked)
+    return run.keep("pipelines", parts, lambda: _measured(job, asked, run), measured.write, measured.read)
 
 
-def _check_asked(found: Measured, asked: Mapping[str, list[str]], name: str) -> None:
+def _measured(job: Job, asked: Mapping[str, list[str]], run: Run) -> Measured:
+    found = measured_apart(job, run.progress)
     if found.facts["asked"] != asked:
         remedy = "Run it again when nobody writes to the dataset."
-        raise DataError("its test queries are not those of the others: the data has changed", place=name, remedy=remedy)
+        problem = "its test queries are not those of the others: the data has changed"
+        raise DataError(problem, place=job.name, remedy=remedy)
+    return found
 
 
 def _report(
