@@ -13,7 +13,7 @@ import pytest
 import shop
 from accord.core.checkpoint import Checkpoint
 from accord.core.errors import AccordError, DataError, InputError
-from accord.core.run import Run, Silent
+from accord.core.run import Run, Silent, peak_mib
 from accord.evaluate.significance import holm, mean_and_error
 from accord.pipeline.spec import PipelineSpec, spec_of
 from accord.study import comparing
@@ -22,7 +22,7 @@ from accord.study.comparing import compare_dataset, frontier, named_specs
 from accord.study.evaluation import evaluate_dataset
 from accord.study.measured import Measured, measured, read, write
 from accord.study.measuring import Job
-from accord.study.meter import Meter, own_peak_mib
+from accord.study.meter import Meter
 from accord.study.readings import READINGS
 from accord.study.resuming import inside
 from accord.study.splitting import SplitSettings
@@ -116,9 +116,9 @@ def test_costs_are_those_of_a_process_of_its_own(compared: tuple[dict[str, Any],
 
 def test_a_large_caller_is_no_peak_of_the_process_that_it_starts() -> None:
     held = np.ones(50_000_000)
-    program = "from accord.study.meter import own_peak_mib; print(own_peak_mib())"
+    program = "from accord.core.run import peak_mib; print(peak_mib())"
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    assert float(told) < held.nbytes / 2**20 < own_peak_mib()
+    assert float(told) < held.nbytes / 2**20 < peak_mib()
 
 
 def test_each_pipeline_is_one_reading_of_the_test(compared: tuple[dict[str, Any], Path], data: Path) -> None:

@@ -20,13 +20,13 @@ from accord.core.config import Config
 from accord.core.digest import code_digest, digest_of
 from accord.core.errors import AccordError
 from accord.core.queries import Queries
-from accord.core.run import Run, Silent, Timing
+from accord.core.run import Run, Silent, Timing, peak_mib
 from accord.core.state import save_state
 from accord.pipeline.pipeline import Pipeline
 from accord.pipeline.spec import spec_of
 from accord.study.evaluation import Evaluation, evaluate_dataset
 from accord.study.measured import measured, write
-from accord.study.meter import Meter, own_peak_mib
+from accord.study.meter import Meter
 from accord.study.resuming import inside, resumable
 from accord.study.splitting import SplitSettings
 
@@ -100,8 +100,8 @@ def _same(job: Job) -> str:
 
 
 def _cost(fits: list[Timing], total: Timing, meter: Meter) -> dict[str, Any]:
-    before, most = meter.before, own_peak_mib()
-    learned = min(most, max(fit.peak_mib for fit in fits))  # a step's peak begins with that of whoever started us
+    before, most = meter.before, peak_mib()
+    learned = max(fit.peak_mib for fit in fits)
     return {
         "fit_seconds": before["seconds"] + sum(fit.seconds for fit in fits),
         "fit_cpu_seconds": before["cpu_seconds"] + sum(fit.cpu_seconds for fit in fits),

@@ -51,7 +51,7 @@ class Meter:
         spent = {
             "seconds": self.before["seconds"] + time.perf_counter() - self._started,
             "cpu_seconds": self.before["cpu_seconds"] + time.process_time() - self._cpu,
-            "peak_mib": max(self.before["peak_mib"], own_peak_mib()),
+            "peak_mib": max(self.before["peak_mib"], peak_mib()),
             "killed": self.before["killed"] + 1,
         }
         fresh = self.path.with_name(f".{self.path.name}.new")
@@ -63,15 +63,3 @@ class Meter:
             return NOTHING
         noted = json.loads(self.path.read_text(encoding="utf-8"))
         return noted["spent"] if noted["job"] == self.digest else NOTHING
-
-
-def own_peak_mib() -> float:
-    """Peak resident memory of this program in MiB.
-
-    What ``getrusage`` tells of a process begins with the memory of the one that started it.
-    """
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return peak_mib()
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), peak_mib())
