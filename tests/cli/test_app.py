@@ -14,6 +14,7 @@ COMMANDS = [
     ["import"],
     ["evaluate"],
     ["compare"],
+    ["tune"],
     ["train"],
     ["recommend"],
     ["similar"],

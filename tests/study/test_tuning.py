@@ -3,8 +3,14 @@
 import csv
 import io
 import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,6 +200,50 @@ def test_a_tuning_that_was_stopped_ends_as_one_that_was_not(
     assert again.facts["half_b"] == whole.facts["half_b"]
 
 
+PROGRAM = "from accord.cli.app import main; main()"
+
+
+@pytest.mark.slow
+def test_a_tuning_that_was_killed_ends_as_one_that_was_not(shop_folder: Path, tmp_path: Path) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text(spec().to_toml(), encoding="utf-8")
+    tune = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        "tune",
+        str(shop_folder),
+        "--config",
+        str(config),
+        "--trials",
+        "12",
+        "--json",
+    ]
+
+    def started(out: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen([*tune, "--out", str(tmp_path / out)], stdout=subprocess.PIPE, text=True)
+
+    for finished in (0, 3, 8):
+        process = started("killed")
+        while process.poll() is None and _finished(tmp_path / "killed" / "study.db") <= finished:
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    killed, whole = (json.loads(started(out).communicate(timeout=300)[0]) for out in ("killed", "whole"))
+    assert _timeless(killed["trials"]) == _timeless(whole["trials"])
+    assert (killed["half_b"], killed["config_text"]) == (whole["half_b"], whole["config_text"])
+
+
+def _finished(study: Path) -> int:
+    """How many trials of a study, at which somebody else is at work, have ended."""
+    try:
+        with closing(sqlite3.connect(f"file:{study}?mode=ro", uri=True)) as base:
+            return base.execute("SELECT count(*) FROM trials WHERE state IN ('COMPLETE', 'PRUNED')").fetchone()[0]
+    except sqlite3.OperationalError:  # not there yet
+        return 0
+
+
 def _timeless(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without times, and without the figures alone, which a set of values judged before has no need of."""
     return [{key: value for key, value in trial.items() if key not in ("seconds", "alone")} for trial in trials]
@@ -231,6 +281,14 @@ def test_one_source_alone_is_tuned_without_the_others(shop_folder: Path, tmp_pat
     assert set(found.best.sources) == set(spec().sources)
 
 
+def test_what_the_file_searches_itself_is_chosen_first_and_kept_for_sources_left_out(split: Split) -> None:
+    start = Judge(split, shop.run(), 3_000).started(spec())
+    assert start.search.values == {}
+    assert start.sources["knn"]["tau"] in (4.0, float("inf"))
+    alone = Judge(split, shop.run(), 3_000, "content").started(spec())
+    assert alone.search == spec().search
+
+
 def test_a_file_without_a_space_is_searched_among_its_choices() -> None:
     assert searched(spec_of(shop.SMALL, "x")) == {"sources.knn.tau": [4.0, float("inf")]}
 
@@ -247,6 +305,18 @@ def test_what_cannot_be_searched_is_said_at_once(more: str, alone: str | None, w
     text = shop.SMALL.replace("[search.values]", '[[fusers]]\nkind = "stack"\n\n[search.values]')
     with pytest.raises(InputError, match=what):
         searched(spec_of(f"{text}\n[tune.space]\n{more}\n", "x"), alone)
+
+
+def test_settings_of_sources_that_do_not_apply_are_not_searched(shop_data: Dataset, tmp_path: Path) -> None:
+    shop.without_order(shop_data).save(tmp_path / "data")
+    clocked = '"sources.trending.half_life" = [1.0, 9.0]'
+    both = spec_of(f'{shop.SMALL}\n[tune.space]\n{clocked}\n"sources.content.k" = [1, 2]\n', "x")
+    settings = SplitSettings(split="random")
+    found = tune_dataset(tmp_path / "data", both, settings, shop.run(), tmp_path / "both", Budget(1))
+    assert [entry["path"] for entry in found.facts["values"]] == ["sources.content.k"]
+    alone = spec_of(f"{shop.SMALL}\n[tune.space]\n{clocked}\n", "x")
+    with pytest.raises(InputError, match=r"no searched source applies .*trending"):
+        tune_dataset(tmp_path / "data", alone, settings, shop.run(), tmp_path / "alone", Budget(1))
 
 
 def test_too_little_validation_is_said() -> None:

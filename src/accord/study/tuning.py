@@ -114,19 +114,26 @@ class _Search:
 
     @classmethod
     def begun(cls, judge: Judge, spec: PipelineSpec, space: Mapping[str, Options], study: Study, run: Run) -> _Search:
-        """Judge the pipeline as it stands. Raises ``InputError`` where none of its sources applies to the data."""
+        """Judge the pipeline as it stands; settings of sources that do not apply to the data are not searched.
+
+        Raises ``InputError`` where no source applies, or none that is searched.
+        """
         with run.step("the pipeline as it stands"):
             start = judge.started(spec)
             first = judge.value(start)
         if np.isnan(first.value):
             raise InputError("no source applies to this data", value=judge.alone or list(spec.sources))
         run.progress.note(f"untuned: NDCG@10 {first.value:.4f} on half A of validation")
+        absent = start.sources.keys() - judge.sources(start).keys()
+        space = {path: options for path, options in space.items() if not any(_of(path, name) for name in absent)}
+        if not space:
+            raise InputError("no searched source applies to this data", place="[tune.space]", value=sorted(absent))
         return cls(judge, start, first, space, study, run)
 
     @cached_property
     def names(self) -> list[str]:
         """The sources whose settings are searched."""
-        return [name for name in self.start.sources if any(_within(path, ("sources", name)) for path in self.space)]
+        return [name for name in self.start.sources if any(_of(path, name) for path in self.space)]
 
     @cached_property
     def fusers(self) -> list[int]:
@@ -145,7 +152,12 @@ class _Search:
             value, values = self._tried(number)
             if value is not None and value > best:
                 best = value
-                self.run.progress.note(f"trial {number}: NDCG@10 {best:.4f}, the best so far, with {_words(values)}")
+                self.run.progress.note(f"trial {number}: NDCG@10 {best:.4f}, the best so far, {self._words(values)}")
+
+    def _words(self, values: Mapping[str, Any]) -> str:
+        """The values that differ from where the tuning began."""
+        changed = (p for p, value in values.items() if _told(value) != _told(value_at(self.start, p, p)))
+        return "with " + ", ".join(f"{path} = {_told(values[path])}" for path in changed)
 
     def _tried(self, number: int) -> tuple[float | None, dict[str, Any]]:
         with self.study.trial(self.space, self.names) as trial:
@@ -222,12 +234,12 @@ def _within(path: str, place: tuple[str, ...]) -> bool:
     return part_of(path)[: len(place)] == place
 
 
+def _of(path: str, source: str) -> bool:
+    return _within(path, ("sources", source))
+
+
 def _number(path: str) -> int:
     return int(part_of(path)[1])
-
-
-def _words(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{path} = {_told(value)}" for path, value in values.items())
 
 
 def _told(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from accord.pipeline.learning import DEPTH, STACK, with_warm_validation
 from accord.pipeline.pipeline import FALLBACK, Pipeline, panel
 from accord.pipeline.search import tune as search_values
 from accord.pipeline.sources import Sources
-from accord.pipeline.spec import PipelineSpec, Search, make, with_values
+from accord.pipeline.spec import PipelineSpec, make, with_values
 from accord.study.trial_fits import Fits
 
 K = 10
@@ -65,15 +66,17 @@ class Judge:
         """The pipeline with what its own ``[search]`` chooses on half A, which is not searched again."""
         sources = self.sources(spec)
         encoded = replace(self.split, train=self.fits.data(spec))
-        names = [name for name, _, _ in (key.partition(".") for key in spec.search.values)]
-        searched = search_values(spec.search, sources, encoded, self.run)[0] if set(names) & set(sources) else sources
-        chosen = {
-            f"sources.{key}": getattr(searched[name].config, key.partition(".")[2])
-            for key, name in zip(spec.search.values, names, strict=True)
-            if name in searched
-        }
-        start = with_values(spec, chosen).model_copy(update={"search": Search()})
-        self.fits.hold(start, searched)
+        found = search_values(spec.search, sources, encoded, self.run)[0]
+        chosen: dict[str, Any] = {}
+        left: dict[str, list[Any]] = {}
+        for key, options in spec.search.values.items():
+            name, _, parameter = key.partition(".")
+            if name in found:
+                chosen[f"sources.{key}"] = getattr(found[name].config, parameter)
+            else:
+                left[key] = options
+        start = with_values(spec, chosen).model_copy(update={"search": spec.search.model_copy(update={"values": left})})
+        self.fits.hold(start, found)
         return start
 
     def sources(self, spec: PipelineSpec, first: Sequence[str] = (), report: Report | None = None) -> Sources:
