@@ -47,7 +47,7 @@ FORMS = {
     ],
     "lightgcn": [
         {"columns": ("tfidf",), "layers": 2},
-        {"columns": ("minilm", "attributes"), "item": "bounded"},
+        {"columns": ("minilm", "attributes"), "item": "bounded", "similarity": "cosine"},
         {"loss": "bpr", "negatives": 16, "similarity": "dot", "temperature": 1.0, "dropout": 0.3, "reg": 0.01},
     ],
     "bridge": [{"column": "minilm", "centre": True, "power": 3.0}, {"near": 4.0, "back": 0.5, "neighbours": 3}],

@@ -36,7 +36,7 @@ class LightGCNConfig(ObjectiveConfig, HistoryConfig):
 
     dim: int = Field(default=64, ge=1)
     """Width of all vectors."""
-    layers: int = Field(default=3, ge=1)
+    layers: int = Field(default=2, ge=1)
     """How far vectors are handed on."""
     item: Form = "sum"
     """What an item is in layer 0: ``id`` (a vector of its own), ``content``, ``sum`` of both, or ``bounded`` (content
@@ -47,7 +47,7 @@ class LightGCNConfig(ObjectiveConfig, HistoryConfig):
     """The longest correction of ``bounded``."""
     links: dict[str, float | Link] = Field(default_factory=dict)
     """Links tables that are edges too: what a link counts beside an event, or ``{ weight, head, tail }``."""
-    similarity: Literal["cosine", "dot"] = "cosine"
+    similarity: Literal["dot", "cosine"] = "dot"
     """How the vector of a person and that of an item are compared."""
     temperature: float = Field(default=0.1, gt=0)
     """What similarities are divided by while training."""
@@ -111,7 +111,7 @@ class LightGCN(HistoryReader):
             net = Net(table, others, config.dim).to(device)
         graph = Propagation(learned_from, links, config.layers, device)
         asked = np.flatnonzero(rest.lengths < data.histories.lengths)
-        task = LeftOut(net, config, graph, learned_from, held, asked, known, run)
+        task = LeftOut(net, config, graph, learned_from, held, asked, known)
         self.trained = Loop(task, config, run, "lightgcn", (data.digest,)).train()
         self._keep(net.cpu().eval(), Propagation(edges, links, config.layers, torch.device("cpu")), data)
 
@@ -204,7 +204,6 @@ class LeftOut:
         held: Held,
         asked: Longs,
         known: Bools,
-        run: Run,
     ) -> None:
         """``asked``: the users of what is held back."""
         self.module, self.config, self.graph, self.edges = net, config, graph, edges
@@ -219,8 +218,8 @@ class LeftOut:
         self.number = torch.from_numpy(np.cumsum(known) - 1).to(self.device)
         """The place of each item among the candidates."""
         counts = np.bincount(edges.indices, minlength=len(known))[known]
-        generator = torch.Generator().manual_seed(int(run.rng("negatives").integers(1 << 62)))
-        self.objective = Objective(config, torch.from_numpy(counts.astype(np.float32)), generator)
+        drawn = torch.default_generator  # which the loop seeds, and sets again where a killed training goes on
+        self.objective = Objective(config, torch.from_numpy(counts.astype(np.float32)), drawn)
 
     def batches(self, rng: np.random.Generator) -> Sequence[Longs]:
         """The events of each batch, by their place among the edges."""
