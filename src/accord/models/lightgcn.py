@@ -55,10 +55,12 @@ class LightGCNConfig(ObjectiveConfig, HistoryConfig):
     """Half of it times the mean squared length of the items' layer 0 is added to the loss of each pair."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of a person's other events that are not read while one of them is predicted."""
-    batch: int = Field(default=2048, ge=1)
+    batch: int = Field(default=1024, ge=1)
     """Pairs of user and item a batch; each batch costs one propagation over the whole graph."""
     lr: float = Field(default=1e-2, gt=0)
     """The highest learning rate (AdamW)."""
+    average: float = Field(default=0.9, ge=0, lt=1)
+    """Decay of the moving average of the weights that is kept in the end; an epoch has few batches, so it is short."""
 
 
 class LightGCN(HistoryReader):
