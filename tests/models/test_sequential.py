@@ -23,7 +23,7 @@ from accord.models.sequential import Sequential, SequentialConfig
 
 RUN = Run(cache=None)
 N, COLD = 20, 5
-SETTINGS = {"dim": 16, "epochs": 15, "patience": 0, "batch": 8, "dropout": 0.1, "lr": 1e-2, "average": 0.9, "ahead": 1}
+SETTINGS = {"dim": 16, "epochs": 15, "patience": 0, "batch": 40, "dropout": 0.1, "lr": 1e-2, "average": 0.9, "ahead": 1}
 
 
 def circle(users: int = 150) -> Dataset:
@@ -158,6 +158,17 @@ def test_windows_hold_every_event_but_the_first_as_a_target_once():
     windows = Windows.of(history, last=3)
     rows = [windows.history.take(np.array([row])).items.tolist() for row in range(len(windows.history))]
     assert rows == [[4, 5, 6, 7], [1, 2, 3, 4], [0, 1], [1, 2]]
+
+
+def test_a_batch_holds_so_many_events_of_like_rows():
+    windows = Windows.of(DATA.histories, last=50)
+    batches = windows.shuffled(np.random.default_rng(0), 40)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(windows.history)))
+    lengths = windows.history.lengths - 1
+    events = np.array([lengths[batch].sum() for batch in batches])
+    assert events.max() < 40 + lengths.max()
+    assert np.median(events) > 30
+    assert np.mean([np.ptp(lengths[batch]) for batch in batches]) < 1.5 < np.ptp(lengths)
 
 
 def test_targets_are_what_follows_and_what_was_read_is_seen():

@@ -20,7 +20,7 @@ SPECIAL = {
     "popular_by": {"personal": False, "late": {"tau": 2.0, "last": 3, "shrink": 5.0}},
     "trend": {"personal": False},
 }
-SMALL = {"dim": 16, "epochs": 12, "patience": 0, "batch": 8, "dropout": 0.1, "lr": 5e-3, "average": 0.9}
+SMALL = {"dim": 16, "epochs": 12, "patience": 0, "batch": 20, "dropout": 0.1, "lr": 5e-3, "average": 0.9}
 """A network that learns 48 items in half a second."""
 GRAPH = {"dim": 16, "epochs": 10, "patience": 0, "batch": 128, "lr": 2e-2, "average": 0.9}
 BASE = {"sequential": SMALL, "lightgcn": GRAPH}

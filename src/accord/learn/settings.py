@@ -17,8 +17,8 @@ class TrainConfig(Config):
     patience: int = Field(default=4, ge=0)
     """Stop after so many epochs without a better validation figure, and go back to the best; 0: train all epochs and
     hold nothing back."""
-    batch: int = Field(default=256, ge=1)
-    """Rows (histories) a batch."""
+    batch: int = Field(default=2048, ge=1)
+    """Examples a batch: events of whole histories, or pairs of user and item."""
     accumulate: int = Field(default=1, ge=1)
     """Batches whose gradients are added up before a step."""
     lr: float = Field(default=1e-3, gt=0)

@@ -20,7 +20,7 @@ HELD = 2_000
 SHARE = 10
 """At most one user in so many is held back."""
 ALIKE = 20
-"""Batches that are sorted by length together, so that the rows of a batch are of like length, in a random order."""
+"""So many batches are sorted by length together, so that the rows of each are of like length, in a random order."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,19 @@ class Windows:
         return cls(History(offsets_of(ends - starts), *taken))
 
     def shuffled(self, rng: np.random.Generator, size: int) -> list[Longs]:
-        """The rows of each batch of one epoch."""
-        order = rng.permutation(len(self.history))
-        lengths = self.history.lengths
-        batches: list[Longs] = []
-        for start in range(0, len(order), ALIKE * size):
-            some = order[start : start + ALIKE * size]
-            some = some[np.argsort(lengths[some], kind="stable")]
-            batches += [some[at : at + size] for at in range(0, len(some), size)]
+        """The rows of each batch of one epoch: about ``size`` events, in rows of like length."""
+        lengths = self.history.lengths - 1  # the last event of a window is a target only
+        order = rng.permutation(len(lengths))
+        stretches = _cut(order, lengths, ALIKE * size)
+        alike = [some[np.argsort(lengths[some], kind="stable")] for some in stretches]
+        batches = [batch for some in alike for batch in _cut(some, lengths, size)]
         return [batches[place] for place in rng.permutation(len(batches))]
+
+
+def _cut(rows: Longs, lengths: Longs, size: int) -> list[Longs]:
+    """Rows in their order, cut where another ``size`` events begin."""
+    begun = (np.cumsum(lengths[rows]) - lengths[rows]) // size
+    return np.split(rows, np.flatnonzero(np.diff(begun)) + 1)
 
 
 @dataclass(frozen=True)
