@@ -20,6 +20,7 @@ from accord.core.checkpoint import Checkpoint
 from accord.core.errors import InputError
 from accord.core.run import Run
 from accord.learn.adversary import Adversary
+from accord.learn.average import Average
 from accord.learn.group import device_of
 from accord.learn.loop import Loop, Trained
 from accord.learn.schedule import warm_cosine
@@ -89,6 +90,20 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path, average):
     assert len(outcome.losses) == 12
     np.testing.assert_array_equal(weights(again), weights(whole))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_average_forgets_the_first_weights_soon():
+    module = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(module.weight, 100.0)
+    average = Average(module, 0.99)
+    torch.nn.init.zeros_(module.weight)
+    for _ in range(30):
+        average.update()
+    assert 0 < float(average.whole()["weight"]) < 1e-3
+    plain = Average(module, 0.0)
+    torch.nn.init.constant_(module.weight, 7.0)
+    plain.update()
+    assert float(plain.whole()["weight"]) == 7.0
 
 
 def test_accumulated_batches_are_one_large_batch(monkeypatch):

@@ -280,7 +280,7 @@ def test_plain_weights_are_read_where_ids_are_clear():
     data, groups = sparse_groups("makers")
     names = pa.table({"user_id": [f"u{number}" for number in range(data.n_users)]})
     source = LightGCN(**LINKED, links={"makers": 3.0}).fit(replace(data, users=names), RUN)
-    assert right(source, data, groups) > 0.9
+    assert right(source, data, groups) > 0.8
 
 
 def test_ids_alone_leave_new_items_last_and_silent_people_silent():

@@ -125,8 +125,9 @@ def test_a_damaged_or_foreign_network_is_refused():
         Sequential(**SETTINGS).load_state({key: values for key, values in state.items() if key != name})
 
 
-def test_a_killed_fit_goes_on(tmp_path, monkeypatch):
-    settings = {**SETTINGS, "patience": 20, "epochs": 6}
+@pytest.mark.parametrize("loss", [{"loss": "softmax"}, {"loss": "sampled", "negatives": 5}], ids=str)
+def test_a_killed_fit_goes_on(tmp_path, monkeypatch, loss):
+    settings = {**SETTINGS, "patience": 20, "epochs": 6, **loss}
     whole = Sequential(**settings).fit(DATA, RUN)
     monkeypatch.setattr("accord.models.sequential.ndcg_at_10", _killing_at(4))
     with pytest.raises(KeyboardInterrupt):

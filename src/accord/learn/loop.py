@@ -10,11 +10,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from accord.core.parallel import cores
 from accord.core.run import Run
 from accord.learn.adversary import Adversary
+from accord.learn.average import Average
 from accord.learn.group import Group
 from accord.learn.schedule import warm_cosine
 from accord.learn.settings import TrainConfig
@@ -75,7 +75,7 @@ class Loop:
         self.watch = Watch(run, name)
         matrices = [weights for weights in task.module.parameters() if weights.requires_grad]
         self.optimiser = torch.optim.AdamW(matrices, lr=config.lr, weight_decay=config.weight_decay)
-        self.average = _averaged(task.module, config)
+        self.average = Average(task.module, config.average)
         self.adversary = Adversary(task.module, config.adversarial)
         self.best: dict[str, Tensor] = {}
         self.steps = 0
@@ -92,7 +92,7 @@ class Loop:
                     break
                 self._epoch(epoch)
                 self.snapshot.take(self)
-        self.task.module.load_state_dict(self.best or self._kept())
+        self.task.module.load_state_dict(self.best or self.average.whole())
         self.task.module.eval()
         self.snapshot.drop()
         return self.trained
@@ -134,8 +134,7 @@ class Loop:
                 weights.grad /= max(weight, 1e-12) * self.adversary.share
         nn.utils.clip_grad_norm_(self.task.module.parameters(), self.config.clip)
         self.optimiser.step()
-        if self.average is not None:
-            self.average.update_parameters(self.task.module)
+        self.average.update()
         return total, weight
 
     def _half(self) -> contextlib.AbstractContextManager[Any]:
@@ -145,7 +144,7 @@ class Loop:
     def _judge(self) -> None:
         """The validation figure of what would be kept; the best is put aside."""
         own = {name: values.clone() for name, values in self.task.module.state_dict().items()}
-        kept = self._kept()
+        kept = {name: values.clone() for name, values in self.average.whole().items()}
         self.task.module.load_state_dict(kept)
         self.task.module.eval()
         with torch.no_grad():
@@ -153,17 +152,8 @@ class Loop:
         self.trained.figures.append(figure)
         if figure > max(self.trained.figures[:-1], default=-np.inf):
             self.trained.best = len(self.trained.figures)
-            self.best = {name: values.clone() for name, values in kept.items()}
+            self.best = kept
         self.task.module.load_state_dict(own)
-
-    def _kept(self) -> dict[str, Tensor]:
-        return dict((self.task.module if self.average is None else self.average.module).state_dict())
-
-
-def _averaged(module: nn.Module, config: TrainConfig) -> AveragedModel | None:
-    if not config.average:
-        return None
-    return AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(config.average), use_buffers=True)
 
 
 def _grouped(batches: Sequence[B], size: int) -> Iterator[Sequence[B]]:

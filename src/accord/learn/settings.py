@@ -32,7 +32,8 @@ class TrainConfig(Config):
     clip: float = Field(default=5.0, gt=0)
     """The longest that the gradient may be."""
     average: float = Field(default=0.99, ge=0, lt=1)
-    """Decay of the moving average of the weights that is kept in the end; 0: the weights themselves."""
+    """Decay of the moving average of the weights that is kept in the end, reached step by step; 0: the weights
+    themselves."""
     adversarial: float = Field(default=0.0, ge=0)
     """Length of the step against the model that is taken in its embeddings before each gradient (Miyato et al.,
     "Adversarial Training Methods for Semi-Supervised Text Classification", ICLR 2017); 0: none, twice as fast."""

@@ -48,8 +48,7 @@ def _state(loop: Loop) -> State:
     }
     tensors = {f"module/{name}": values for name, values in loop.task.module.state_dict().items()}
     tensors |= {f"best/{name}": values for name, values in loop.best.items()}
-    if loop.average is not None:
-        tensors |= {f"average/{name}": values for name, values in loop.average.state_dict().items()}
+    tensors |= {f"average/{name}": values for name, values in loop.average.values.items()}
     for place, values in loop.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{place}/{name}": part for name, part in values.items()}
     tensors["random"] = torch.get_rng_state()
@@ -64,8 +63,9 @@ def _restore(loop: Loop, arrays: State) -> None:
     loop.rng.bit_generator.state = facts["rng"]
     loop.task.module.load_state_dict(_under(arrays, "module/"))
     loop.best = _under(arrays, "best/")
-    if loop.average is not None:
-        loop.average.load_state_dict(_under(arrays, "average/"))
+    loop.average.steps = loop.steps
+    for name, values in _under(arrays, "average/").items():
+        loop.average.values[name].copy_(values)
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, values in _under(arrays, "optimiser/").items():
         place, part = name.split("/")

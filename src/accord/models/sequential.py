@@ -107,7 +107,7 @@ class Sequential(Recommender):
             torch.manual_seed(int(run.rng("first weights").integers(1 << 62)))
             table = ItemTable(known, config.dim, config.item if columns else "id", columns, config.bound)
             net = Net(table, Reader(config)).to(device_of(run.device))
-        task = NextItems(net, config, windows, held, known, run)
+        task = NextItems(net, config, windows, held, known)
         self.trained = Loop(task, config, run, "sequential", (data.digest,)).train()
         self._keep(net.cpu().eval(), known)
 
@@ -185,9 +185,7 @@ class Net(nn.Module):
 class NextItems:
     """The task: which items come next, among all items with events."""
 
-    def __init__(
-        self, net: Net, config: SequentialConfig, windows: Windows, held: Held, known: Bools, run: Run
-    ) -> None:
+    def __init__(self, net: Net, config: SequentialConfig, windows: Windows, held: Held, known: Bools) -> None:
         self.module, self.config, self.windows, self.held = net, config, windows, held
         self.device = next(net.parameters()).device
         self.unknown = np.flatnonzero(~known)
@@ -195,8 +193,8 @@ class NextItems:
         self.number = torch.from_numpy(np.cumsum(known) - 1).to(self.device)
         """The place of each item among the candidates."""
         counts = np.bincount(windows.history.items, minlength=len(known))[known]
-        generator = torch.Generator().manual_seed(int(run.rng("negatives").integers(1 << 62)))
-        self.objective = Objective(config, torch.from_numpy(counts.astype(np.float32)), generator)
+        # negatives are drawn from torch's own generator, whose state a killed training finds again
+        self.objective = Objective(config, torch.from_numpy(counts.astype(np.float32)), torch.default_generator)
 
     def batches(self, rng: np.random.Generator) -> Sequence[Longs]:
         """The rows of each batch."""
