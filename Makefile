@@ -12,6 +12,9 @@ help: ## list the targets
 
 setup: $(STAMP) ## make .venv with everything the project needs
 
+# two processes run the tests: threads of their own would wait for one another
+ONE_CORE_EACH := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
@@ -24,10 +27,10 @@ demo-serve: $(STAMP) ## the same model as a service: events, a new film, version
 	$(BIN)/python examples/serve.py
 
 test: check ## style, types, import map and the quick tests
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(ONE_CORE_EACH) $(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-all: check minimal ## the slow tests too, and those with the core dependencies alone
-	$(BIN)/python -m pytest -n 2
+	$(ONE_CORE_EACH) $(BIN)/python -m pytest -n 2
 
 check: $(STAMP) ## style, types and the import map, without running anything
 	$(BIN)/ruff check
