@@ -114,5 +114,5 @@ def test_what_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="minilm"):
         MiniLM(model="nonsense").fit(ITEMS, Run(cache=None))
     monkeypatch.setattr(pretrained, "installed", lambda *_: False)
-    with pytest.raises(CannotFit, match=r"accord\[text\]"):
+    with pytest.raises(CannotFit, match=r"\[text\]"):
         MiniLM().fit(ITEMS, Run(cache=None))

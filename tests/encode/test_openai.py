@@ -160,5 +160,5 @@ def test_long_texts_are_cut() -> None:
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrained, "installed", lambda *_: False)
-    with pytest.raises(CannotFit, match=r"accord\[openai\]"):
+    with pytest.raises(CannotFit, match=r"\[openai\]"):
         OpenAI(key_variable="").fit(ITEMS, RUN)

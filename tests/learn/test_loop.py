@@ -116,6 +116,7 @@ def test_accumulated_batches_are_one_large_batch(monkeypatch):
     np.testing.assert_allclose(weights(first), weights(second), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does(tmp_path):
     """``torchrun`` with two processes takes the steps of one process that adds up two batches."""
     port = str(20_000 + os.getpid() % 20_000)

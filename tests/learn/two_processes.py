@@ -23,4 +23,5 @@ name = "alone" if alone else os.environ["RANK"]
 told = {"weights": task.module.weight.detach().tolist()}
 Path(sys.argv[1], f"{name}.json").write_text(json.dumps(told))
 if torch.distributed.is_initialized():
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()

@@ -25,7 +25,7 @@ class Queries:
     """A batch of queries; one request is a batch of one. A user *is* the history that travels here."""
 
     users: Names
-    """``object[B]``: user ids, empty where nobody is named. A source may look up what it knows of a person beside the
+    """``object[B]``: user ids. A source may look up what it knows of a person beside the
     history (whom they know, say), and must answer as well where it knows nothing."""
     history: History
     now: Doubles
@@ -49,7 +49,7 @@ class Queries:
     def of(cls, rows: Sequence[Sequence[int]], **settings: object) -> Queries:
         """Anonymous queries from plain lists of item numbers, oldest first."""
         history = History.of(rows)
-        names = np.full(len(rows), "", dtype=object)  # which no user is called
+        names = np.array([f"(nobody {row})" for row in range(len(rows))], dtype=object)
         return replace(cls(names, history, np.full(len(rows), np.nan)), **settings)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
