@@ -42,7 +42,8 @@ def fresh(server) -> int:
 
 
 def updated(server, events: int) -> bool:
-    return server.app.state.updater.once() and soon(lambda: fresh(server) == events)
+    """Whether an update is published; a version answers a moment before it has settled and can be updated."""
+    return soon(server.app.state.updater.once) and soon(lambda: fresh(server) == events)
 
 
 def as_refitted(pipeline: Pipeline) -> None:
