@@ -17,7 +17,7 @@ from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.learn.packed import Packed
-from accord.models.bodies import body_of
+from accord.models.bodies import Attention, body_of, turned
 from accord.models.sequences import Batch, Windows, gap_classes, held_back, ndcg_at_10
 from accord.models.sequential import Sequential, SequentialConfig
 
@@ -210,3 +210,25 @@ def test_nobody_reads_what_comes_later_nor_what_others_did(body):
     changed[3:] += 1
     torch.testing.assert_close(network(changed, Packed.of(lengths))[:3], whole[:3])
     torch.testing.assert_close(network(values[:3], Packed.of(np.array([3]))), whole[:3])
+
+
+@pytest.mark.parametrize("positions", ["relative", "rotary", "none"])
+@pytest.mark.parametrize("causal", [True, False])
+def test_shares_of_the_newest_are_what_attention_weighs_with(positions, causal):
+    torch.manual_seed(0)
+    one = Attention(8, 2, 0.0, positions, 6, causal)
+    for weights in one.parameters():
+        torch.nn.init.normal_(weights)
+    packed, values = Packed.of(np.array([4, 2])), torch.randn(6, 8)
+    query, key, _ = (packed.padded(part).view(2, 4, 2, 4).transpose(1, 2) for part in one.read(values).split(8, dim=1))
+    if positions == "rotary":
+        query, key = turned(query), turned(key)
+    shares = one.newest(values, packed)
+    for row, length in enumerate((4, 2)):
+        wanted = torch.zeros(4)
+        for head in range(2):
+            logits = torch.stack([query[row, head, length - 1] @ key[row, head, n] / 2 for n in range(length)])
+            if positions == "relative":
+                logits = logits + torch.stack([one.bias[length - 1 - n + 5, head] for n in range(length)])
+            wanted[:length] += logits.softmax(0) / 2
+        torch.testing.assert_close(shares[row], wanted)

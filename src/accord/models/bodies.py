@@ -29,14 +29,25 @@ class Attention(nn.Module):
 
     def forward(self, flat: Tensor, packed: Packed) -> Tensor:
         """``[N, dim]`` to ``[N, dim]``."""
+        query, key, value = self._heads(flat, packed)
+        drop = self.dropout if self.training else 0.0
+        heard = scaled_dot_product_attention(query, key, value, self._mask(packed, query), dropout_p=drop)
+        return self.write(packed.flat(heard.transpose(1, 2).flatten(2)))
+
+    def newest(self, flat: Tensor, packed: Packed) -> Tensor:
+        """``float32[B, L]``: the share of each event in what the newest of its row takes in, as a mean over heads."""
+        query, key, _ = self._heads(flat, packed)
+        rows, last = torch.arange(len(query), device=flat.device), packed.lengths - 1
+        logits = (key @ query[rows, :, last, :, None])[..., 0] * query.shape[-1] ** -0.5
+        mask = self._mask(packed, query)
+        return (logits + mask.expand(len(rows), -1, -1, -1)[rows, :, last]).softmax(dim=-1).mean(dim=1)
+
+    def _heads(self, flat: Tensor, packed: Packed) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values ``[B, heads, L, width]``."""
         read = packed.padded(self.read(flat))
         rows, length, width = read.shape
         query, key, value = read.view(rows, length, 3, self.heads, width // 3 // self.heads).permute(2, 0, 3, 1, 4)
-        if self.positions == "rotary":
-            query, key = turned(query), turned(key)
-        drop = self.dropout if self.training else 0.0
-        heard = scaled_dot_product_attention(query, key, value, self._mask(packed, read), dropout_p=drop)
-        return self.write(packed.flat(heard.transpose(1, 2).reshape(rows, length, -1)))
+        return (turned(query), turned(key), value) if self.positions == "rotary" else (query, key, value)
 
     def _mask(self, packed: Packed, like: Tensor) -> Tensor:
         """``float[B or 1, heads or 1, L, L]``, added to the logits. Padding ends a row, so the past never holds it."""
