@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from killed import check_going_on
 
-from accord.core.checkpoint import Checkpoint
 from accord.core.dataset import Dataset
 from accord.core.errors import ArtefactError, CannotFit
 from accord.core.history import History
@@ -128,25 +128,7 @@ def test_a_damaged_or_foreign_network_is_refused():
 @pytest.mark.parametrize("loss", [{"loss": "softmax"}, {"loss": "sampled", "negatives": 5}], ids=str)
 def test_a_killed_fit_goes_on(tmp_path, monkeypatch, loss):
     settings = {**SETTINGS, "patience": 20, "epochs": 6, **loss}
-    whole = Sequential(**settings).fit(DATA, RUN)
-    monkeypatch.setattr("accord.models.sequential.ndcg_at_10", _killing_at(4))
-    with pytest.raises(KeyboardInterrupt):
-        Sequential(**settings).fit(DATA, Run(cache=None, checkpoint=Checkpoint(tmp_path)))
-    monkeypatch.undo()
-    again = Sequential(**settings).fit(DATA, Run(cache=None, checkpoint=Checkpoint(tmp_path)))
-    np.testing.assert_array_equal(again.vectors, whole.vectors)
-
-
-def _killing_at(call: int):
-    calls = []
-
-    def judged(scores, held) -> float:
-        calls.append(1)
-        if len(calls) == call:
-            raise KeyboardInterrupt
-        return ndcg_at_10(scores, held)
-
-    return judged
+    check_going_on(lambda: Sequential(**settings), DATA, tmp_path, monkeypatch)
 
 
 def test_widths_that_do_not_fit_are_said():

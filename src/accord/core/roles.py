@@ -49,6 +49,20 @@ class Explains(Protocol):
 
 
 @runtime_checkable
+class HasVectors(Protocol):
+    """A source whose score is the product of a vector of the query and one of the item."""
+
+    @property
+    def item_vectors(self) -> Floats:
+        """``float32[n_items, dim]``; zero for items of which nothing is known."""
+        ...
+
+    def user_vectors(self, queries: Queries) -> Floats:
+        """``float32[B, dim]``; zero where nothing is known of somebody."""
+        ...
+
+
+@runtime_checkable
 class Grows(Protocol):
     """A source that takes in new items without a fit."""
 

@@ -57,6 +57,14 @@ class Trained:
     """The epoch (from 1) whose weights were kept."""
 
 
+@contextlib.contextmanager
+def first_weights(run: Run) -> Iterator[None]:
+    """What torch draws inside is the run's, and nothing outside notices: for the weights a module begins with."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(run.rng("first weights").integers(1 << 62)))
+        yield
+
+
 class Loop:
     """Trains one task from its settings, its data and a seed; what it does depends on nothing else.
 

@@ -10,13 +10,14 @@ from pydantic import Field
 from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits
 
-from accord.core.arrays import Bools, Doubles, Floats, Sparse
+from accord.core.arrays import Doubles, Floats, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.part import State
 from accord.core.queries import CELLS, Queries
 from accord.core.run import Run
 from accord.models.linear import HistoryConfig, HistoryReader
+from accord.models.vectors import VectorSource
 
 
 class IalsConfig(HistoryConfig):
@@ -32,7 +33,7 @@ class IalsConfig(HistoryConfig):
     """How often the factors of users and items are solved in turn."""
 
 
-class Ials(HistoryReader):
+class Ials(VectorSource, HistoryReader):
     """``score(u, j) = x_u . y_j`` with ``x_u`` solved from the history against fixed item factors Y.
 
     ``x_u = (Y'Y + sum_i f_i (c_i - 1) y_i y_i' + reg I)^-1 sum_i f_i c_i y_i`` with the confidence ``c_i = 1 + alpha
@@ -43,17 +44,15 @@ class Ials(HistoryReader):
     """
 
     Config = IalsConfig
-    learned = ("factors", "touched", "ordered")
+    learned = ("factors", "placed", "ordered")
     factors: Floats
     """``float32[n, dim]``: Y."""
-    touched: Bools
-    """``bool[n]``: items that have a factor of their own."""
 
     def _fit(self, data: Dataset, run: Run) -> None:
         believed = _confidences(data.matrix, self.config.alpha)
         if not believed.nnz:
             raise CannotFit("there is no event to learn from")
-        self.touched = np.bincount(believed.indices, minlength=data.n_items) > 0
+        self.placed = np.bincount(believed.indices, minlength=data.n_items) > 0
         self._keep(_factors(believed, self.config, int(run.rng("ials").integers(1 << 31))))
 
     def _keep(self, factors: Floats) -> None:
@@ -64,17 +63,17 @@ class Ials(HistoryReader):
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
-        super().load_state(arrays)
+        older = {"placed": arrays["touched"]} if "touched" in arrays else {}  # its name in the first versions
+        super().load_state(arrays | older)
         self._keep(self.factors)
         return self
 
-    def _scores(self, queries: Queries) -> Floats:
-        scores = self.fold_in(queries) @ self.factors.T
-        cold = np.flatnonzero(~self.touched)
-        if len(cold):
-            scores[:, cold] = np.inf  # so that the lowest is found without a copy of all other columns
-            scores[:, cold] = scores.min(axis=1, keepdims=True)
-        return scores
+    @property
+    def _shown(self) -> Floats:
+        return self.factors
+
+    def _states(self, queries: Queries) -> Floats:
+        return self.fold_in(queries)
 
     def fold_in(self, queries: Queries) -> Floats:
         """``float32[B, dim]``: the factor of each history; zero for an empty one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -15,20 +15,21 @@ from accord.core.arrays import Bools, Floats, Longs, Sparse, take_index
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.part import State
-from accord.core.queries import CELLS, Queries
+from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.learn.group import device_of
-from accord.learn.loop import Loop, Trained
-from accord.learn.objective import Objective, ObjectiveConfig
+from accord.learn.loop import Loop, first_weights
+from accord.learn.objective import ObjectiveConfig
 from accord.learn.targets import Targets
 from accord.models.content_rows import row_lengths
 from accord.models.graph import inverse_power, positive_part
-from accord.models.item_table import Form, ItemTable, projected
+from accord.models.item_table import Form, ItemTable
 from accord.models.linear import HistoryConfig, HistoryReader
 from accord.models.linked_people import LinkedPeople
+from accord.models.neural import NeuralSource, PickItems
 from accord.models.node_links import Link, link_edges
 from accord.models.propagation import Propagation, Vectors, user_vectors
-from accord.models.sequences import Held, held_back, ndcg_at_10
+from accord.models.sequences import Held, held_back
 
 
 class LightGCNConfig(ObjectiveConfig, HistoryConfig):
@@ -63,7 +64,7 @@ class LightGCNConfig(ObjectiveConfig, HistoryConfig):
     """Decay of the moving average of the weights that is kept in the end; an epoch has few batches, so it is short."""
 
 
-class LightGCN(HistoryReader):
+class LightGCN(NeuralSource, HistoryReader):
     """``score(u, j) = s(sum_i w_i read_i / sqrt(sum_i w_i), shown_j)``; s: the dot product, or the cosine.
 
     ``read`` and ``shown`` are the propagated vectors of the items (``Propagation.vectors``). The sum over the history
@@ -82,19 +83,8 @@ class LightGCN(HistoryReader):
     """``float32[n, dim]``: what an item adds to the vector of somebody who has it."""
     shown: Floats
     """``float32[n, dim]``: what an item is when it is scored."""
-    placed: Bools
-    """``bool[n]``: items that have a vector, by edges or by content."""
-    content: State
-    """What turns content into layer 0, by ``column.array``; nothing where only ids are read."""
     people: LinkedPeople | None = None
     """What links add for those who have any; None: the source has no links."""
-    trained: Trained | None = None
-    """How the training went; not saved."""
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The encoded item columns that are read."""
-        return self.config.columns
 
     def _fit(self, data: Dataset, run: Run) -> None:
         config: LightGCNConfig = self.config
@@ -105,12 +95,9 @@ class LightGCN(HistoryReader):
             raise CannotFit("no user has two events of positive weight")
         links, others = link_edges(data, {name: _link(told) for name, told in config.links.items()})
         known = np.bincount(edges.indices, minlength=data.n_items) > 0
-        columns = {name: data.vector(name) for name in config.columns}
         device = device_of(run.device)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(run.rng("first weights").integers(1 << 62)))
-            table = ItemTable(known, config.dim, config.item if columns else "id", columns, config.bound)
-            net = Net(table, others, config.dim).to(device)
+        with first_weights(run):
+            net = Net(self._table(data, known), others, config.dim).to(device)
         graph = Propagation(learned_from, links, config.layers, device)
         asked = np.flatnonzero(rest.lengths < data.histories.lengths)
         task = LeftOut(net, config, graph, learned_from, held, asked, known)
@@ -133,41 +120,31 @@ class LightGCN(HistoryReader):
             return vectors
         return (vectors / np.maximum(row_lengths(vectors), 1e-12)[:, None]).astype(np.float32)
 
-    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
-        if not self.content:
-            super()._grow(data, added, edited)
-            return
-        columns = {name: data.vector(name)[added] for name in self.reads}
-        first = projected(self.content, columns) / np.float32(self.config.layers + 1)
-        self.read = np.concatenate([self.read, first])
-        self.shown = np.concatenate([self.shown, self._compared(first)])
-        self.placed = np.append(self.placed, np.any(first != 0, axis=1))
+    def _append(self, first: Floats) -> None:
+        handed = first / np.float32(self.config.layers + 1)
+        self.read = np.concatenate([self.read, handed])
+        self.shown = np.concatenate([self.shown, self._compared(handed)])
 
-    def _scores(self, queries: Queries) -> Floats:
+    @property
+    def _shown(self) -> Floats:
+        return self.shown
+
+    def _states(self, queries: Queries) -> Floats:
         events = positive_part(self._read(queries.history)[1])
         linked = (None, None) if self.people is None else self.people.found(queries.users)
-        scores = self._compared(user_vectors(events, self.read, *linked)) @ self.shown.T
-        missing = np.flatnonzero(~self.placed)
-        if len(missing):
-            scores[:, missing] = np.inf  # so that the lowest is found without a copy of all other columns
-            scores[:, missing] = scores.min(axis=1, keepdims=True)
-        return scores
+        return self._compared(user_vectors(events, self.read, *linked))
 
     def state(self) -> State:
         """The learned arrays, what reads content, and what links say of people."""
-        people = {} if self.people is None else self.people.state()
-        return super().state() | {f"{CONTENT}{name}": values for name, values in self.content.items()} | people
+        return super().state() | ({} if self.people is None else self.people.state())
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
         super().load_state(arrays)
-        found = {name: values for name, values in arrays.items() if name.startswith(CONTENT)}
-        self.content = {name.removeprefix(CONTENT): values for name, values in found.items()}
         self.people = LinkedPeople.of_state(arrays, type(self).__name__)
         return self
 
 
-CONTENT = "content/"
 TOLD = 0.5
 """Share of the pairs in which the links of the user are read, so that strangers are learned for too."""
 TINY = 1e-6
@@ -194,7 +171,7 @@ class Net(nn.Module):
         return items, None if self.others is None else self.others.weight
 
 
-class LeftOut:
+class LeftOut(PickItems):
     """The task: each event from the others of its user, among all items with events."""
 
     def __init__(
@@ -208,20 +185,13 @@ class LeftOut:
         known: Bools,
     ) -> None:
         """``asked``: the users of what is held back."""
-        self.module, self.config, self.graph, self.edges = net, config, graph, edges
-        self.held, self.asked = held, asked
-        self.device, self.known = graph.device, known
+        super().__init__(net, config, held, known, np.bincount(edges.indices, minlength=len(known)))
+        self.graph, self.edges, self.asked = graph, edges, asked
         self.offsets, self.items = edges.indptr.astype(np.int64), edges.indices.astype(np.int64)
         lengths = np.diff(self.offsets)
         self.users = np.repeat(np.arange(len(lengths)), lengths)
         self.pairs = np.flatnonzero(lengths[self.users] > 1)
         """Places of the events that their user has others beside."""
-        self.candidates = torch.from_numpy(np.flatnonzero(known)).to(self.device)
-        self.number = torch.from_numpy(np.cumsum(known) - 1).to(self.device)
-        """The place of each item among the candidates."""
-        counts = np.bincount(edges.indices, minlength=len(known))[known]
-        drawn = torch.default_generator  # which the loop seeds, and sets again where a killed training goes on
-        self.objective = Objective(config, torch.from_numpy(counts.astype(np.float32)), drawn)
 
     def batches(self, rng: np.random.Generator) -> Sequence[Longs]:
         """The events of each batch, by their place among the edges."""
@@ -275,20 +245,15 @@ class LeftOut:
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
-    def judge(self) -> float:
-        """Mean NDCG@10 of the events held back, among items with events that the person has not met."""
-        return ndcg_at_10(self._scores(), self.held)
-
-    def _scores(self) -> Iterator[Floats]:
+    def _reader(self) -> tuple[Floats, Callable[[Longs], Floats]]:
         found: Vectors = self.graph.vectors(*self.module())
         shown = normalize(found.shown) if self.config.similarity == "cosine" else found.shown
-        read, shown, history = found.read.cpu().numpy(), shown.cpu().numpy(), self.held.history
+        read, shown = found.read.cpu().numpy(), shown.cpu().numpy()
         linked = None if found.linked is None else found.linked.cpu().numpy()
-        step = max(1, CELLS // len(shown))
-        for start in range(0, len(history), step):
-            part = history.take(np.arange(start, min(start + step, len(history))))
-            users = self.asked[start : start + step]
+
+        def states(rows: Longs) -> Floats:
+            users = self.asked[rows]
             links = (None, None) if linked is None else (linked[users], self.graph.of_links[users])
-            scores = user_vectors(positive_part(part.matrix(len(shown))), read, *links) @ shown.T
-            scores[part.rows, part.items] = scores[:, ~self.known] = -np.inf
-            yield scores
+            return user_vectors(positive_part(self.held.history.take(rows).matrix(len(shown))), read, *links)
+
+        return shown, states

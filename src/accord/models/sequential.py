@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -15,16 +15,16 @@ from accord.core.dataset import Dataset
 from accord.core.errors import ArtefactError, CannotFit
 from accord.core.history import History
 from accord.core.part import State
-from accord.core.queries import CELLS, Queries
-from accord.core.roles import Recommender
+from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.learn.group import device_of
-from accord.learn.loop import Loop, Trained
-from accord.learn.objective import Objective, ObjectiveConfig
+from accord.learn.loop import Loop, first_weights
+from accord.learn.objective import ObjectiveConfig
 from accord.models.bodies import Kind, Positions
-from accord.models.item_table import Form, ItemTable, projected
+from accord.models.item_table import Form, ItemTable
+from accord.models.neural import NeuralSource, PickItems, under
 from accord.models.reader import Reader
-from accord.models.sequences import Batch, Held, Windows, held_back, inputs_of, ndcg_at_10
+from accord.models.sequences import Batch, Held, Windows, held_back, inputs_of
 
 
 class SequentialConfig(ObjectiveConfig):
@@ -64,7 +64,7 @@ class SequentialConfig(ObjectiveConfig):
     """Share of events that mode ``masked`` hides."""
 
 
-class Sequential(Recommender):
+class Sequential(NeuralSource):
     """``score(u, j) = h(u) . v_j`` with h the last state of a network over the newest events, and v the item table.
 
     Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018 (causal); Sun et al., "BERT4Rec", CIKM 2019
@@ -78,18 +78,7 @@ class Sequential(Recommender):
     learned = ("vectors", "placed")
     vectors: Floats
     """``float32[n, dim]``: the item table as it was trained."""
-    placed: Bools
-    """``bool[n]``: items that have a vector, by events or by content."""
-    content: State
-    """What turns content into vectors, by ``column.array``; nothing where only ids are read."""
     reader: Reader
-    trained: Trained | None = None
-    """How the training went; not saved."""
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The encoded item columns that are read."""
-        return self.config.columns
 
     def _fit(self, data: Dataset, run: Run) -> None:
         config: SequentialConfig = self.config
@@ -102,11 +91,8 @@ class Sequential(Recommender):
         windows = Windows.of(history, config.last)
         if not len(windows.history):
             raise CannotFit("no user has two events")
-        columns = {name: data.vector(name) for name in config.columns}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(run.rng("first weights").integers(1 << 62)))
-            table = ItemTable(known, config.dim, config.item if columns else "id", columns, config.bound)
-            net = Net(table, Reader(config)).to(device_of(run.device))
+        with first_weights(run):
+            net = Net(self._table(data, known), Reader(config)).to(device_of(run.device))
         task = NextItems(net, config, windows, held, known)
         self.trained = Loop(task, config, run, "sequential", (data.digest,)).train()
         self._keep(net.cpu().eval(), known)
@@ -119,37 +105,31 @@ class Sequential(Recommender):
         self.reader, self.content = net.reader, net.table.content_state()
         self.placed = known | np.any(self.vectors != 0, axis=1)
 
-    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
-        if not self.content:
-            super()._grow(data, added, edited)
-            return
-        new = projected(self.content, {name: data.vector(name)[added] for name in self.reads})
-        self.vectors = np.concatenate([self.vectors, new])
-        self.placed = np.append(self.placed, np.any(new != 0, axis=1))
+    def _append(self, first: Floats) -> None:
+        self.vectors = np.concatenate([self.vectors, first])
 
-    def _scores(self, queries: Queries) -> Floats:
-        scores = np.zeros((len(queries), self.n_items), np.float32)
+    @property
+    def _shown(self) -> Floats:
+        return self.vectors
+
+    def _states(self, queries: Queries) -> Floats:
+        states = np.zeros((len(queries), self.config.dim), np.float32)
         history = queries.history.keep(self.placed[queries.history.items])  # of others nothing is known
         rows = np.flatnonzero(history.lengths)
-        if not len(rows):
-            return scores
-        told = self._states(history.take(rows)) @ self.vectors.T
-        missing = np.flatnonzero(~self.placed)
-        if len(missing):
-            told[:, missing] = told[:, self.placed].min(axis=1, keepdims=True)
-        scores[rows] = told
-        return scores
+        if len(rows):
+            states[rows] = self._read(history.take(rows))
+        return states
 
-    def _states(self, history: History) -> Floats:
+    def _read(self, history: History) -> Floats:
         """``float32[B, dim]``: the last state of each history, none of them empty."""
         packed, items, gaps, weights = inputs_of(history.last(self.config.last), torch.device("cpu"))
         with torch.no_grad():
             return self.reader.last(torch.from_numpy(self.vectors)[items], gaps, weights, packed).numpy()
 
     def state(self) -> State:
-        """The learned arrays, the weights of the network, and what reads content."""
-        net = {f"{READER}{name}": values.numpy() for name, values in self.reader.state_dict().items()}
-        return super().state() | net | {f"{CONTENT}{name}": values for name, values in self.content.items()}
+        """The learned arrays, what reads content, and the weights of the network."""
+        weights = self.reader.state_dict()
+        return super().state() | {f"{READER}{name}": values.numpy() for name, values in weights.items()}
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing or of another shape."""
@@ -160,16 +140,10 @@ class Sequential(Recommender):
             self.reader.load_state_dict(weights)
         except RuntimeError as error:
             raise ArtefactError(f"the saved network does not fit ({error})", remedy="Train it again.") from None
-        self.content = under(arrays, CONTENT)
         return self
 
 
-def under(arrays: State, prefix: str) -> State:
-    """The arrays whose names begin with a prefix, without it."""
-    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
-
-
-READER, CONTENT = "reader/", "content/"
+READER = "reader/"
 ROWS = 1 << 14
 """Items whose vectors are worked out at a time."""
 
@@ -182,19 +156,13 @@ class Net(nn.Module):
         self.table, self.reader = table, reader
 
 
-class NextItems:
+class NextItems(PickItems):
     """The task: which items come next, among all items with events."""
 
     def __init__(self, net: Net, config: SequentialConfig, windows: Windows, held: Held, known: Bools) -> None:
-        self.module, self.config, self.windows, self.held = net, config, windows, held
-        self.device = next(net.parameters()).device
-        self.unknown = np.flatnonzero(~known)
-        self.candidates = torch.from_numpy(np.flatnonzero(known)).to(self.device)
-        self.number = torch.from_numpy(np.cumsum(known) - 1).to(self.device)
-        """The place of each item among the candidates."""
-        counts = np.bincount(windows.history.items, minlength=len(known))[known]
-        # negatives are drawn from torch's own generator, whose state a killed training finds again
-        self.objective = Objective(config, torch.from_numpy(counts.astype(np.float32)), torch.default_generator)
+        counts = np.bincount(windows.history.items, minlength=len(known))
+        super().__init__(net, config, held, known, counts)
+        self.windows = windows
 
     def batches(self, rng: np.random.Generator) -> Sequence[Longs]:
         """The rows of each batch."""
@@ -212,17 +180,12 @@ class NextItems:
         targets = batch.targets.numbered(self.number)
         return self.objective(states, lambda items: net.table(self.candidates[items]), targets), targets.total
 
-    def judge(self) -> float:
-        """Mean NDCG@10 of the events held back, among items with events that the person has not met."""
-        return ndcg_at_10(self._scores(), self.held)
+    def _reader(self) -> tuple[Floats, Callable[[Longs], Floats]]:
+        vectors: Tensor = self.module.table(torch.arange(len(self.number), device=self.device))
 
-    def _scores(self) -> Iterator[Floats]:
-        net, history = self.module, self.held.history
-        vectors = net.table(torch.arange(len(self.number), device=self.device))
-        step = max(1, CELLS // len(vectors))
-        for start in range(0, len(history), step):
-            part = history.take(np.arange(start, min(start + step, len(history))))
-            packed, items, gaps, weights = inputs_of(part.last(self.config.last), self.device)
-            scores = (net.reader.last(vectors[items], gaps, weights, packed) @ vectors.T).cpu().numpy()
-            scores[part.rows, part.items] = scores[:, self.unknown] = -np.inf
-            yield scores
+        def states(rows: Longs) -> Floats:
+            history = self.held.history.take(rows).last(self.config.last)
+            packed, items, gaps, weights = inputs_of(history, self.device)
+            return self.module.reader.last(vectors[items], gaps, weights, packed).cpu().numpy()
+
+        return vectors.cpu().numpy(), states

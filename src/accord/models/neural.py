@@ -1,0 +1,111 @@
+"""What neural sources share: items that are placed by their content, and a task of picking items."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from accord.core.arrays import Bools, Floats, Longs
+from accord.core.dataset import Dataset
+from accord.core.part import State
+from accord.core.queries import CELLS
+from accord.learn.loop import Trained
+from accord.learn.objective import Objective
+from accord.models.item_table import ItemTable, projected
+from accord.models.sequences import Held, ndcg_at_10
+from accord.models.vectors import VectorSource
+
+CONTENT = "content/"
+
+
+class NeuralSource(VectorSource, ABC):
+    """A source whose items begin in an ``ItemTable``; its configuration has ``dim``, ``item``, ``columns``, ``bound``.
+
+    A subclass keeps ``content`` of the trained table, and writes ``_append``.
+    """
+
+    content: State
+    """What turns content into vectors, by ``column.array``; nothing where only ids are read."""
+    trained: Trained | None = None
+    """How the training went; not saved."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The encoded item columns that are read."""
+        return self.config.columns
+
+    def _table(self, data: Dataset, known: Bools) -> ItemTable:
+        """Untrained vectors of items; ``known``: ``bool[n]``, those that have some of their own."""
+        config = self.config
+        columns = {name: data.vector(name) for name in config.columns}
+        return ItemTable(known, config.dim, config.item if columns else "id", columns, config.bound)
+
+    def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
+        if not self.content:
+            super()._grow(data, added, edited)
+            return
+        first = projected(self.content, {name: data.vector(name)[added] for name in self.reads})
+        self.placed = np.append(self.placed, np.any(first != 0, axis=1))
+        self._append(first)
+
+    @abstractmethod
+    def _append(self, first: Floats) -> None:
+        """Add vectors of new items to this copy; ``first``: ``float32[m, dim]``, what the table says of them."""
+
+    def state(self) -> State:
+        """The learned arrays, and what reads content."""
+        return super().state() | {f"{CONTENT}{name}": values for name, values in self.content.items()}
+
+    def load_state(self, arrays: State) -> Self:
+        """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
+        super().load_state(arrays)
+        self.content = under(arrays, CONTENT)
+        return self
+
+
+def under(arrays: State, prefix: str) -> State:
+    """The arrays whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
+
+
+class PickItems(ABC):
+    """A task for the training loop whose loss picks some of the items with events; judged by what was held back.
+
+    A subclass writes ``batches`` and ``loss``, and ``_reader``.
+    """
+
+    module: Any
+
+    def __init__(self, module: nn.Module, config: Any, held: Held, known: Bools, counts: Longs) -> None:
+        """``known``: ``bool[n]``, the candidates; ``counts``: ``int64[n]``, how often each comes up."""
+        self.module, self.config, self.held = module, config, held
+        self.device = next(module.parameters()).device
+        self.unknown = np.flatnonzero(~known)
+        self.candidates = torch.from_numpy(np.flatnonzero(known)).to(self.device)
+        self.number = torch.from_numpy(np.cumsum(known) - 1).to(self.device)
+        """``int64[n]``: the place of each item among the candidates."""
+        often = torch.from_numpy(counts[known].astype(np.float32))
+        # negatives are drawn from torch's own generator, which the loop seeds, and sets again after a kill
+        self.objective = Objective(config, often, torch.default_generator)
+
+    @abstractmethod
+    def _reader(self) -> tuple[Floats, Callable[[Longs], Floats]]:
+        """Vectors of all items as they are now, ``float32[n, dim]``, and what turns rows of ``held`` into states."""
+
+    def judge(self) -> float:
+        """Mean NDCG@10 of the events held back, among items with events that the person has not met."""
+        return ndcg_at_10(self._scores(), self.held)
+
+    def _scores(self) -> Iterator[Floats]:
+        vectors, states = self._reader()
+        history, step = self.held.history, max(1, CELLS // len(vectors))
+        for start in range(0, len(history), step):
+            rows = np.arange(start, min(start + step, len(history)))
+            part, scores = history.take(rows), states(rows) @ vectors.T
+            scores[part.rows, part.items] = scores[:, self.unknown] = -np.inf
+            yield scores

@@ -1,0 +1,50 @@
+"""What sources share whose score is the product of a vector of the query and one of the item."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+import numpy as np
+
+from accord.core.arrays import Bools, Floats
+from accord.core.queries import Queries
+from accord.core.roles import Recommender
+
+
+class VectorSource(Recommender, ABC):
+    """``score(u, j) = x_u . y_j``; an item without a vector gets the lowest score of the others.
+
+    A zero would place it above all that the query speaks against. A subclass writes ``_shown`` and ``_states``.
+    """
+
+    placed: Bools
+    """``bool[n]``: items that have a vector."""
+
+    @property
+    @abstractmethod
+    def _shown(self) -> Floats:
+        """``float32[n, dim]``: ``y``, of the items that were there at the fit or have been placed since."""
+
+    @abstractmethod
+    def _states(self, queries: Queries) -> Floats:
+        """``float32[B, dim]``: ``x``; zero where nothing is known of somebody."""
+
+    @property
+    def item_vectors(self) -> Floats:
+        """``float32[n_items, dim]``: ``y``; zero for items of which nothing is known."""
+        return np.pad(self._shown, ((0, self.n_items - len(self._shown)), (0, 0)))
+
+    def user_vectors(self, queries: Queries) -> Floats:
+        """``float32[B, dim]``: ``x``; zero where nothing is known of somebody."""
+        history = queries.history
+        return self._states(replace(queries, history=history.keep(history.items < len(self._shown))))
+
+    def _scores(self, queries: Queries) -> Floats:
+        scores = self._states(queries) @ self._shown.T
+        missing = np.flatnonzero(~self.placed)
+        if len(missing):
+            scores[:, missing] = np.inf  # so that the lowest is found without a copy of all other columns
+            lowest = scores.min(axis=1, keepdims=True)
+            scores[:, missing] = np.where(np.isinf(lowest), 0.0, lowest)  # where nothing has a vector
+        return scores
