@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -37,8 +38,9 @@ class VectorSource(Recommender, ABC):
 
     def user_vectors(self, queries: Queries) -> Floats:
         """``float32[B, dim]``: ``x``; zero where nothing is known of somebody."""
-        history = queries.history
-        return self._states(replace(queries, history=history.keep(history.items < len(self._shown))))
+        fitted, history = copy(self), queries.history
+        fitted.n_items = len(self._shown)
+        return fitted._states(replace(queries, history=history.keep(history.items < fitted.n_items)))
 
     def _scores(self, queries: Queries) -> Floats:
         scores = self._states(queries) @ self._shown.T
