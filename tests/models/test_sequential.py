@@ -214,3 +214,35 @@ def test_shares_of_the_newest_are_what_attention_weighs_with(positions, causal):
                 logits = logits + torch.stack([one.bias[length - 1 - n + 5, head] for n in range(length)])
             wanted[:length] += logits.softmax(0) / 2
         torch.testing.assert_close(shares[row], wanted)
+
+
+@pytest.mark.parametrize("mode", ["causal", "masked"])
+def test_attention_is_told_by_event_of_the_whole_history(mode):
+    source = Sequential(**{**SETTINGS, "epochs": 2, "last": 4, "mode": mode, "blocks": 2}).fit(DATA, RUN)
+    histories = [[1, 2, N, 3], [], [5], [N], [4, 5, 6, 7, 8, 9]]  # nobody has met item N
+    told = source.attention(Queries.of(histories))
+    assert told is not None
+    assert told.shape == (5, 6)
+    read = np.array([[1, 1, 0, 1, 0, 0], [0] * 6, [1, 0, 0, 0, 0, 0], [0] * 6, [0, 0, 1, 1, 1, 1]], dtype=bool)
+    assert ((told > 0) == read).all()
+    whole = told.sum(axis=1)[[0, 2, 4]]
+    assert whole == pytest.approx(1) if mode == "causal" else (whole < 1).all()
+    alone = source.attention(Queries.of([[1, 2, 3]]))
+    assert alone is not None
+    np.testing.assert_allclose(told[0, [0, 1, 3]], alone[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("body", ["gated", "gru", "caser"])
+def test_bodies_without_shares_tell_no_attention(body):
+    source = Sequential(**{**SETTINGS, "epochs": 1, "body": body}).fit(DATA, RUN)
+    assert source.attention(Queries.of([[1, 2]])) is None
+
+
+def test_attention_is_that_of_the_last_block():
+    source = Sequential(**{**SETTINGS, "epochs": 2, "blocks": 2, "positions": "none", "gaps": False}).fit(DATA, RUN)
+    blocks, packed = source.reader.body.blocks, Packed.of(np.array([3]))
+    with torch.no_grad():
+        told = source.reader.before(torch.from_numpy(source.vectors)[[1, 2, 3]])
+        wanted = blocks[1].attention.newest(blocks[1].first(blocks[0](told, packed)), packed)
+    given = source.attention(Queries.of([[1, 2, 3]]))
+    np.testing.assert_allclose(given, wanted.numpy(), atol=1e-6)

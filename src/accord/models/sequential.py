@@ -20,6 +20,7 @@ from accord.core.run import Run
 from accord.learn.group import device_of
 from accord.learn.loop import Loop, first_weights
 from accord.learn.objective import ObjectiveConfig
+from accord.models.attended import by_event, noting
 from accord.models.bodies import Kind, Positions
 from accord.models.item_table import Form, ItemTable
 from accord.models.neural import NeuralSource, PickItems, under
@@ -125,6 +126,22 @@ class Sequential(NeuralSource):
         packed, items, gaps, weights = inputs_of(history.last(self.config.last), torch.device("cpu"))
         with torch.no_grad():
             return self.reader.last(torch.from_numpy(self.vectors)[items], gaps, weights, packed).numpy()
+
+    def attention(self, queries: Queries) -> Floats | None:
+        """``float32[B, H]``: the share of each event (padded to the longest, H) in what the last state takes in.
+
+        The mean over the heads of the last block; a masked network attends to the hidden place too. None where the
+        body does not weigh by shares, or nothing was read.
+        """
+        history = queries.history
+        with noting(self.reader) as noted:
+            self.user_vectors(queries)
+        if not noted:
+            return None
+        read = history.items < len(self.vectors)
+        read[read] = self.placed[history.items[read]]
+        read[read] = history.keep(read).age < self.config.last
+        return by_event(noted[0], history, read)
 
     def state(self) -> State:
         """The learned arrays, what reads content, and the weights of the network."""
