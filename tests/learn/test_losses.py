@@ -120,6 +120,28 @@ def test_every_loss_falls_when_the_target_rises(loss, states, items, targets):
     assert value(5.0) < value(0.0) < value(-5.0)
 
 
+@pytest.mark.parametrize("loss", ["sampled", "in_batch", "gbce", "bce", "bpr"])
+def test_pairs_are_as_products_where_they_are_products(loss, states, items, targets):
+    config, counts = ObjectiveConfig(loss=loss, negatives=6), torch.arange(1.0, ITEMS + 1)
+
+    def logits(some: torch.Tensor) -> torch.Tensor:
+        return states @ items[some].T if some.ndim == 1 else torch.einsum("nd,nkd->nk", states, items[some])
+
+    ours = Objective(config, counts, torch.Generator().manual_seed(0)).of_pairs(logits, targets)
+    theirs = Objective(config, counts, torch.Generator().manual_seed(0))(states, lambda some: items[some], targets)
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_pairs_against_all_others_are_the_full_softmax(states, items):
+    only = Targets(torch.arange(N)[:, None], torch.ones(N, 1), torch.tensor([0, 0, 3]), torch.tensor([0, 8, 9]))
+    objective = Objective(ObjectiveConfig(loss="softmax"), torch.ones(ITEMS), torch.Generator())
+
+    def logits(some: torch.Tensor) -> torch.Tensor:
+        return states @ items[some].T if some.ndim == 1 else torch.einsum("nd,nkd->nk", states, items[some])
+
+    torch.testing.assert_close(objective.of_pairs(logits, only), full_softmax(states, items, only))
+
+
 def test_large_catalogues_are_sampled_and_small_ones_are_not():
     generator = torch.Generator().manual_seed(0)
     assert Objective(ObjectiveConfig(), torch.ones(20_000), generator).kind == "softmax"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeAlias
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from accord.learn.sampled import Table, bce, bpr, gbce, sampled_logits, sampled_softmax
+from accord.learn.sampled import HIDDEN, Table, bce, bpr, gbce, no_choice, sampled_logits, sampled_softmax
 from accord.learn.settings import TrainConfig
 from accord.learn.softmax import full_softmax
 from accord.learn.targets import Targets
 
+Logits: TypeAlias = Callable[[Tensor], Tensor]
+"""Logits of candidates for all N states: of ``int64[m]``, shared by them, ``float32[N, m]``; of ``int64[N, K]``, each
+row's own, ``float32[N, K]``."""
 UNDRAWN = 1e-12
 """The least probability of a draw, so that its logarithm is finite."""
 
@@ -49,8 +53,21 @@ class Objective:
         if self.kind == "softmax":
             return full_softmax(states, table(torch.arange(self.n, device=states.device)), targets)
         drawn = self._drawn(targets)
-        positive, negative = sampled_logits(states, table, self.n, drawn, targets)
-        if self.kind == "sampled":
+        return self._of(*sampled_logits(states, table, self.n, drawn, targets), drawn, targets)
+
+    def of_pairs(self, logits: Logits, targets: Targets) -> Tensor:
+        """The same for logits that are no products of vectors; the caller bounds the memory of ``logits``.
+
+        Here ``softmax`` stands each target against all candidates but the other targets of its row.
+        """
+        whole = self.kind == "softmax"
+        drawn = torch.arange(self.n, device=targets.items.device) if whole else self._drawn(targets)
+        negative = logits(drawn).masked_fill(no_choice(self.n, drawn, targets), HIDDEN)
+        return self._of(logits(targets.filled), negative, drawn, targets)
+
+    def _of(self, positive: Tensor, negative: Tensor, drawn: Tensor, targets: Targets) -> Tensor:
+        """``float32[N, K]`` and ``float32[N, m]``: logits of the targets, and of what was drawn for all rows."""
+        if self.kind in ("softmax", "sampled"):
             return sampled_softmax(positive, negative, targets.weights)
         if self.kind == "in_batch":
             return sampled_softmax(positive, negative, targets.weights, self.log_share.to(drawn.device)[drawn])

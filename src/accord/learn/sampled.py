@@ -25,13 +25,18 @@ def sampled_logits(states: Tensor, table: Table, n: int, drawn: Tensor, targets:
     """
     positive = torch.einsum("nd,nkd->nk", states, table(targets.filled))
     negative = states @ table(drawn).T
+    return positive, negative.masked_fill(no_choice(n, drawn, targets), HIDDEN)
+
+
+def no_choice(n: int, drawn: Tensor, targets: Targets) -> Tensor:
+    """``bool[N, m]``: where a drawn one of the n candidates is a target of the row, or seen there."""
     hit = (targets.items[:, :, None] == drawn).any(dim=1)
     place = torch.full((n,), -1, dtype=torch.int64, device=drawn.device)
     place[drawn] = torch.arange(len(drawn), device=drawn.device)
     column = place[targets.seen_items]
     known = column >= 0
     hit[targets.seen_rows[known], column[known]] = True
-    return positive, negative.masked_fill(hit, HIDDEN)
+    return hit
 
 
 def sampled_softmax(positive: Tensor, negative: Tensor, weights: Tensor, correction: Tensor | None = None) -> Tensor:
