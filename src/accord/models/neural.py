@@ -8,12 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from accord.core.arrays import Bools, Floats, Longs
 from accord.core.dataset import Dataset
 from accord.core.part import State
 from accord.core.queries import CELLS
+from accord.core.roles import Recommender
 from accord.learn.loop import Trained
 from accord.learn.objective import Objective
 from accord.models.item_table import ItemTable, projected
@@ -23,12 +24,14 @@ from accord.models.vectors import VectorSource
 CONTENT = "content/"
 
 
-class NeuralSource(VectorSource, ABC):
+class TableSource(Recommender, ABC):
     """A source whose items begin in an ``ItemTable``; its configuration has ``dim``, ``item``, ``columns``, ``bound``.
 
     A subclass keeps ``content`` of the trained table, and writes ``_append``.
     """
 
+    placed: Bools
+    """``bool[n]``: items that have a vector."""
     content: State
     """What turns content into vectors, by ``column.array``; nothing where only ids are read."""
     trained: Trained | None = None
@@ -39,11 +42,11 @@ class NeuralSource(VectorSource, ABC):
         """The encoded item columns that are read."""
         return self.config.columns
 
-    def _table(self, data: Dataset, known: Bools) -> ItemTable:
-        """Untrained vectors of items; ``known``: ``bool[n]``, those that have some of their own."""
+    def _table(self, data: Dataset, known: Bools, parts: int = 1) -> ItemTable:
+        """Untrained vectors of items, ``parts`` times as long as ``dim``; ``known``: ``bool[n]``, those with an own."""
         config = self.config
         columns = {name: data.vector(name) for name in config.columns}
-        return ItemTable(known, config.dim, config.item if columns else "id", columns, config.bound)
+        return ItemTable(known, parts * config.dim, config.item if columns else "id", columns, config.bound)
 
     def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
         if not self.content:
@@ -68,15 +71,19 @@ class NeuralSource(VectorSource, ABC):
         return self
 
 
+class NeuralSource(TableSource, VectorSource):
+    """Such a source whose score is the product of a vector of the query and one of the item."""
+
+
 def under(arrays: State, prefix: str) -> State:
     """The arrays whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
 
 
-class PickItems(ABC):
+class PickByScore(ABC):
     """A task for the training loop whose loss picks some of the items with events; judged by what was held back.
 
-    A subclass writes ``batches`` and ``loss``, and ``_reader``.
+    A subclass writes ``batches`` and ``loss``, and ``_scorer``.
     """
 
     module: Any
@@ -94,18 +101,37 @@ class PickItems(ABC):
         self.objective = Objective(config, often, torch.default_generator)
 
     @abstractmethod
-    def _reader(self) -> tuple[Floats, Callable[[Longs], Floats]]:
-        """Vectors of all items as they are now, ``float32[n, dim]``, and what turns rows of ``held`` into states."""
+    def _scorer(self) -> Callable[[Longs], Floats]:
+        """What gives rows of ``held`` scores of all items as they are now, fresh: ``float32[b, n]``."""
 
     def judge(self) -> float:
         """Mean NDCG@10 of the events held back, among items with events that the person has not met."""
         return ndcg_at_10(self._scores(), self.held)
 
     def _scores(self) -> Iterator[Floats]:
-        vectors, states = self._reader()
-        history, step = self.held.history, max(1, CELLS // len(vectors))
+        score = self._scorer()
+        history, step = self.held.history, max(1, CELLS // len(self.number))
         for start in range(0, len(history), step):
             rows = np.arange(start, min(start + step, len(history)))
-            part, scores = history.take(rows), states(rows) @ vectors.T
+            part, scores = history.take(rows), score(rows)
             scores[part.rows, part.items] = scores[:, self.unknown] = -np.inf
             yield scores
+
+
+class PickItems(PickByScore):
+    """Such a task whose scores are products of vectors; a subclass writes ``_reader`` in place of ``_scorer``."""
+
+    def _table(self) -> Callable[[Tensor], Tensor]:
+        """What turns numbers of items with events into vectors; made once a batch where the loss is over all items."""
+        if self.objective.kind != "softmax":
+            return self.module.table
+        every = self.module.table(self.candidates)
+        return lambda items: every[self.number[items]]
+
+    @abstractmethod
+    def _reader(self) -> tuple[Floats, Callable[[Longs], Floats]]:
+        """Vectors of all items as they are now, ``float32[n, dim]``, and what turns rows of ``held`` into states."""
+
+    def _scorer(self) -> Callable[[Longs], Floats]:
+        vectors, states = self._reader()
+        return lambda rows: states(rows) @ vectors.T

@@ -43,10 +43,14 @@ class VectorSource(Recommender, ABC):
         return fitted._states(replace(queries, history=history.keep(history.items < fitted.n_items)))
 
     def _scores(self, queries: Queries) -> Floats:
-        scores = self._states(queries) @ self._shown.T
-        missing = np.flatnonzero(~self.placed)
-        if len(missing):
-            scores[:, missing] = np.inf  # so that the lowest is found without a copy of all other columns
-            lowest = scores.min(axis=1, keepdims=True)
-            scores[:, missing] = np.where(np.isinf(lowest), 0.0, lowest)  # where nothing has a vector
-        return scores
+        return lowest_unless(self.placed, self._states(queries) @ self._shown.T)
+
+
+def lowest_unless(placed: Bools, scores: Floats) -> Floats:
+    """Scores ``float32[B, n]``, where items that are not placed get the lowest of the others of the row, in place."""
+    missing = np.flatnonzero(~placed)
+    if len(missing):
+        scores[:, missing] = np.inf  # so that the lowest is found without a copy of all other columns
+        lowest = scores.min(axis=1, keepdims=True)
+        scores[:, missing] = np.where(np.isinf(lowest), 0.0, lowest)  # where nothing has a vector
+    return scores
