@@ -3,7 +3,8 @@
 from accord.core import catalog
 from accord.testing.fusers import FuserContract
 
-SPECIAL = {name: {"learns": True} for name in ("weighted", "softmax", "product")}
+LEARNED = ("concat", "bilinear", "attention", "gate")
+SPECIAL = {name: {"learns": True} for name in ("weighted", "softmax", "product", *LEARNED)}
 FORMS = {
     "weighted": [{"normalise": "minmax"}],
     "rank": [{"method": "borda"}, {"k0": 0.0}],
@@ -14,6 +15,7 @@ FORMS = {
         {"content": ("weak", "noise"), "form": "elementwise"},
         {"form": "log"},
     ],
+    **{name: [{"fewest": 50}] for name in LEARNED},
 }
 
 for name in catalog.names("fusers"):

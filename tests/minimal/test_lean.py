@@ -21,6 +21,8 @@ HOLDS_AN_EXTRA = {
 """The modules that may import an extra at once; others reach them only when they are named."""
 NEURAL = ("bodies", "item_table", "lightgcn", "propagation", "reader", "sequences", "sequential")
 HOLDS_AN_EXTRA |= {f"accord.models.{name}": "torch" for name in NEURAL}
+FUSING = ("attention", "bilinear", "concat", "gate", "learned", "listwise", "net", "texts")
+HOLDS_AN_EXTRA |= {f"accord.fuse.{name}": "torch" for name in FUSING}
 WHOLE = ("accord.serve.", "accord.learn.")
 """The rooms that are an extra as a whole."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from accord.core.arrays import Bools, Floats, Ints, scrambled
 from accord.core.columns import SCORE
 from accord.core.errors import InputError
+from accord.core.space import Space, joined
 
 EMPTY = -1
 """The item number of an empty place."""
@@ -26,6 +27,8 @@ class Slate:
     """Named ``float32[B, K]``: one a source, then ``score``; NaN where there is no value."""
     facts: dict[str, NDArray[np.float64]] = field(default_factory=dict[str, NDArray[np.float64]])
     """Named ``float64[B]``: facts of a whole query, such as ``eligible`` (how many items could have been shown)."""
+    spaces: dict[str, Space] = field(default_factory=dict[str, Space])
+    """Named vectors of the items and of those who ask, where a fuser reads any."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -60,7 +63,8 @@ class Slate:
     def rows(self, rows: NDArray[np.integer]) -> Slate:
         """Some of the queries, in the given order."""
         columns = {name: values[rows] for name, values in self.columns.items()}
-        return Slate(self.items[rows], columns, {name: values[rows] for name, values in self.facts.items()})
+        facts = {name: values[rows] for name, values in self.facts.items()}
+        return Slate(self.items[rows], columns, facts, {name: space.rows(rows) for name, space in self.spaces.items()})
 
     def ranked(self, by: str = SCORE, n: int | None = None, salt: int = 0) -> Slate:
         """Best first by a column (empty places and NaN last), cut to ``n`` places.
@@ -84,7 +88,8 @@ class Slate:
         padded = [_widened(part, width) for part in parts]
         columns = {name: np.concatenate([part.columns[name] for part in padded]) for name in parts[0].columns}
         facts = {name: np.concatenate([part.facts[name] for part in padded]) for name in parts[0].facts}
-        return Slate(np.concatenate([part.items for part in padded]), columns, facts)
+        items = np.concatenate([part.items for part in padded])
+        return Slate(items, columns, facts, joined([part.spaces for part in parts]))
 
 
 def _widened(slate: Slate, width: int) -> Slate:

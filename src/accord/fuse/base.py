@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from pydantic import Field
@@ -39,6 +39,13 @@ class Fuser(Part):
     """
 
     Config = FuserConfig
+    flexible: ClassVar[bool] = False
+    """Whether it could learn held-back answers by heart: it is then judged on queries that it has not learned from."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The encoded item columns, and sources, whose vectors it wants in ``Slate.spaces``."""
+        return ()
 
     def fit(self, panel: Panel, run: Run, *, draft: bool = False) -> Self:
         """Learn from held-back events; a fuser without weights learns nothing.

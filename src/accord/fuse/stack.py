@@ -121,6 +121,11 @@ class Stack(Fuser):
         return panel.ndcg(self._scores(panel.slate, self._base_scores(panel.slate)))
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """What the base reads."""
+        return self.base.reads
+
+    @property
     def tells_parts(self) -> bool:
         """Whether the base does; what the trees move is told by TreeSHAP."""
         return self.base.tells_parts

@@ -1,4 +1,4 @@
-"""The encoded item columns that a pipeline's sources read, which growing needs beside the fitted arrays."""
+"""The encoded item columns that a pipeline's sources and fuser read, which growing needs beside the fitted arrays."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from accord.pipeline.pipeline import Pipeline
 
 
 def read_columns(pipeline: Pipeline) -> list[str]:
-    """The names of the encoded columns that any source reads and an encoder of the pipeline makes."""
-    wanted = dict.fromkeys(name for source in pipeline.sources.values() for name in source.reads)
+    """The names of the encoded columns that a source or the fuser reads and an encoder of the pipeline makes."""
+    readers = (*pipeline.sources.values(), pipeline.fuser)
+    wanted = dict.fromkeys(name for reader in readers for name in reader.reads)
     return [name for name in wanted if name in pipeline.encoders]
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from accord.core import catalog
 from accord.core.errors import CannotFit
 from accord.core.run import Run
 from accord.data.holdout import Holdout
 from accord.fuse.base import Fuser, Panel
+from accord.fuse.likelihood import halved
 from accord.fuse.weighted import Weighted
 from accord.pipeline.spec import Values, make
 
@@ -34,14 +36,17 @@ class Choice:
 def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Run) -> Choice:
     """Choose the fuser and its sources on half ``a``; half ``b`` may only object.
 
-    1. Every fuser is learned on half A with all sources; the best there is taken. 2. Sources are dropped one by one
-    where half A does without them and half B confirms it, or where half B gains more without them than half A loses.
-    3. Where the fused list is not above the best single source on half B, that source alone is kept.
+    1. Every fuser is learned on half A with all sources; the best there is taken. Where one of them could learn half A
+    by heart, all are judged there on queries that they have not learned from, and it is taken where it is above the
+    best of the others on half B too. 2. Sources are dropped one by one where half A does without them and half B
+    confirms it, or where half B gains more without them than half A loses. 3. Where the fused list is not above the
+    best single source on half B, that source alone is kept.
     """
-    tried = [_tried(values, sources, a, b, run) for values in fusers]
-    best = max(range(len(fusers)), key=lambda place: tried[place]["a"])
-    kept, dropped = _eliminate(fusers[best], sources, a, b, run)
-    fuser = _learned(fusers[best], kept, a, run)
+    crossed = any(_kind(values).flexible for values in fusers)
+    tried = [_tried(values, sources, a, b, run, crossed=crossed) for values in fusers]
+    best = _best(fusers, tried)
+    fuser, dropped = _without_useless(fusers[best], sources, a, b, run)
+    kept = list(fuser.config.sources)
     singles = {name: (_single(name).value(a), _single(name).value(b)) for name in sources}
     tried += [{"kind": f"{name} alone", "a": va, "b": vb} for name, (va, vb) in singles.items()]
     tried.append({"kind": f"{_label(fusers[best])}, after dropping", "a": fuser.value(a), "b": fuser.value(b)})
@@ -52,6 +57,31 @@ def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Ru
         }
         return Choice(_single(champion), [champion], tried, dropped)
     return Choice(fuser, kept, tried, dropped)
+
+
+def _best(fusers: list[Values], tried: list[dict[str, Any]]) -> int:
+    """The place of the fuser that is taken."""
+    order = sorted(range(len(fusers)), key=lambda place: -tried[place]["a"])
+    plain = [place for place in order if not _kind(fusers[place]).flexible]
+    if plain and tried[order[0]]["b"] <= tried[plain[0]]["b"]:
+        return plain[0]
+    return order[0]
+
+
+def _without_useless(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> tuple[Fuser, dict[str, str]]:
+    """The fuser learned on half A, of the sources that it needs, and why the others were dropped.
+
+    What one source adds to a flexible fuser is less than what chance adds to its training, so it goes without what the
+    weighted sum goes without, unless it is better with all of them on both halves.
+    """
+    flexible = _kind(values).flexible
+    kept, dropped = _eliminate({"kind": "weighted"} if flexible else values, sources, a, b, run)
+    fuser = _learned(values, kept, a, run)
+    if flexible and dropped:
+        whole = _learned(values, sources, a, run)
+        if whole.value(a) > fuser.value(a) and whole.value(b) > fuser.value(b):
+            return whole, {}
+    return fuser, dropped
 
 
 def _eliminate(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> tuple[list[str], dict[str, str]]:
@@ -99,9 +129,22 @@ def _without(whole: Fuser, values: Values, name: str, a: Panel, on_a: float, run
     return trial if trial.value(a) == on_a else trial.fit(a, run, draft=True)  # equal where it counted nothing
 
 
-def _tried(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> dict[str, Any]:
+def _tried(values: Values, sources: list[str], a: Panel, b: Panel, run: Run, *, crossed: bool) -> dict[str, Any]:
     fuser = _learned(values, sources, a, run)
-    return {"kind": _label(values), "a": fuser.value(a), "b": fuser.value(b)}
+    on_a = _crossed(values, sources, a, run) if crossed else fuser.value(a)
+    return {"kind": _label(values), "a": on_a, "b": fuser.value(b)}
+
+
+def _crossed(values: Values, sources: list[str], a: Panel, run: Run) -> float:
+    """NDCG@10 on a panel, each half of it by what was learned on the other."""
+    one, other = halved(a, run)
+    found = [_learned(values, sources, *pair) for pair in ((one, run), (other, run))]
+    sums = [fuser.value(judge) * judge.total for fuser, judge in zip(found, (other, one), strict=True)]
+    return sum(sums) / max(1, a.total)
+
+
+def _kind(values: Values) -> type[Fuser]:
+    return catalog.find("fusers", str(values["kind"]), "fusers")
 
 
 def _learned(values: Values, sources: list[str], panel: Panel, run: Run) -> Fuser:

@@ -35,6 +35,7 @@ from accord.pipeline.resume import chosen_on
 from accord.pipeline.resume_fusion import kept_choice, kept_fuser
 from accord.pipeline.search import tune
 from accord.pipeline.sources import Sources, fit_sources
+from accord.pipeline.spaces import Spaces, read_by_fusers
 from accord.pipeline.spec import PipelineSpec, Values, make
 
 STACK = "stack"
@@ -123,6 +124,8 @@ class _Work:
         self.skipped: dict[str, str] = {}
         self.encoders: dict[str, Encoder] = {}
         self._made: list[Panel] | None = None
+        self.reads = read_by_fusers(spec)
+        """Whose vectors the fusers want."""
         self.split = replace(split, train=self.encoded(split.train))
 
     def encoded(self, data: Dataset) -> Dataset:
@@ -215,7 +218,8 @@ class _Work:
         return replace(data, items=self.split.train.items, vectors=self.split.train.vectors)
 
     def _panel(self, sources: Sources, holdout: Holdout, data: Dataset) -> Panel:
-        return panel(sources, holdout.queries, holdout.truth, data.item_counts, min(DEPTH, self.spec.depth))
+        spaces = Spaces.named(self.reads, data, sources, self.encoders)
+        return panel(sources, holdout.queries, holdout.truth, data.item_counts, min(DEPTH, self.spec.depth), spaces)
 
     def _hidden_items(self) -> Bools:
         counts = self.split.train.item_counts

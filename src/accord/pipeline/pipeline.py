@@ -22,6 +22,7 @@ from accord.fuse.base import EVENTS, Fuser, Panel
 from accord.fuse.heads import Head, Marks
 from accord.pipeline.compiled import CompiledCatalogue
 from accord.pipeline.sources import Guard, Sources, best_of, gather, score_all
+from accord.pipeline.spaces import NOWHERE, Spaces
 from accord.pipeline.spec import PipelineSpec
 
 FALLBACK = "fallback"
@@ -63,6 +64,11 @@ class Pipeline:
             return self.data.item_counts
         early = self.data.event_items[: self.data.n_events - self.fresh]
         return np.where(np.bincount(early, minlength=self.data.n_items) > 0, self.data.item_counts, 0)
+
+    @cached_property
+    def spaces(self) -> Spaces:
+        """The vectors that the fuser reads."""
+        return Spaces.named(self.fuser.reads, self.data, self.sources, self.encoders)
 
     @cached_property
     def catalogue(self) -> CompiledCatalogue:
@@ -108,7 +114,7 @@ class Pipeline:
 
     def _fused(self, queries: Queries, n: int) -> tuple[Slate, dict[str, Slate]]:
         scored, offers = self._offers(queries, max(n, self.spec.depth), n)
-        slate = gather(queries, scored, offers, self.events)
+        slate = gather(queries, scored, offers, self.events, self.spaces)
         slate = self._answering(slate, self.fuser(queries, slate))
         return slate.ranked(n=n, salt=queries.salt), {name: offers[name] for name in self.sources}
 
@@ -127,6 +133,7 @@ class Pipeline:
         """Popularity as the score of queries on which no fused source has an opinion; 0 where even it has none."""
         silent = self._silent(gathered.facts)[:, None] & gathered.filled
         popularity = np.nan_to_num(gathered.column(FALLBACK))
+        fused = replace(fused, spaces={})  # nobody reads them any more
         return fused.with_column(SCORE, np.where(silent, popularity, fused.column(SCORE)).astype(np.float32))
 
     def similar(self, items: Ints, n: int, shown: Bools | None = None) -> Slate:
@@ -141,7 +148,7 @@ class Pipeline:
         for chunk in Queries.of([[int(item)] for item in items], open=shown).chunks(self.data.n_items):
             scored = score_all(self.sources, chunk, self.guard)
             offers = best_of({name: scored[name] for name in personal}, max(n, self.spec.depth))
-            slate = gather(chunk, scored, offers, self.events)
+            slate = gather(chunk, scored, offers, self.events, self.spaces)
             for name in self.sources.keys() - set(personal):
                 slate = slate.with_column(name, np.full(slate.items.shape, np.nan, np.float32))
             parts.append(self.fuser(chunk, slate).ranked(n=n))
@@ -197,7 +204,7 @@ class Pipeline:
         for chunk in queries.chunks(self.data.n_items):
             asked = Slate(items[start : start + len(chunk)])
             scored, offers = self._offers(chunk, depth, depth)
-            slate = gather(chunk, scored, {**offers, "asked": asked}, self.events)
+            slate = gather(chunk, scored, {**offers, "asked": asked}, self.events, self.spaces)
             places = _places(asked.items, slate.items, self.data.n_items)
             only = _just(asked, self._answering(slate, self.fuser(chunk, slate)).take(places))
             yield Gathered(chunk, slate, places, only)
@@ -217,17 +224,19 @@ class Gathered:
     """The asked items, in their order, with all columns and the score."""
 
 
-def panel(sources: Sources, queries: Queries, truth: Ragged, events: Longs, depth: int) -> Panel:
+def panel(
+    sources: Sources, queries: Queries, truth: Ragged, events: Longs, depth: int, spaces: Spaces = NOWHERE
+) -> Panel:
     """What the sources say of held-back queries, and what came up: the food of fusers."""
-    return Panel.of(_panel_chunks(sources, queries, truth, events, depth))
+    return Panel.of(_panel_chunks(sources, queries, truth, events, depth, spaces))
 
 
 def _panel_chunks(
-    sources: Sources, queries: Queries, truth: Ragged, events: Longs, depth: int
+    sources: Sources, queries: Queries, truth: Ragged, events: Longs, depth: int, spaces: Spaces
 ) -> Iterable[tuple[Slate, Ragged]]:
     def heard(chunk: Queries) -> Slate:
         scored = score_all(sources, chunk)
-        return gather(chunk, scored, best_of(scored, depth), events)
+        return gather(chunk, scored, best_of(scored, depth), events, spaces)
 
     start = 0
     for slate in mapped(heard, list(queries.chunks(len(events), CELLS // cores()))):

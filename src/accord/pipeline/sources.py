@@ -17,6 +17,7 @@ from accord.core.run import Run
 from accord.core.slate import EMPTY, Slate
 from accord.fuse.base import EVENTS, HISTORY
 from accord.pipeline.resume import kept_fit
+from accord.pipeline.spaces import NOWHERE, Spaces
 
 Sources = dict[str, Recommender]
 
@@ -62,8 +63,14 @@ def _silent(queries: Queries, rules: Eligibility, n_items: int) -> Scored:
     return Scored.of(np.zeros((len(queries), n_items), np.float32), rules, rules.tie_keys)
 
 
-def gather(queries: Queries, scored: Mapping[str, Scored], offers: Mapping[str, Slate], events: Longs) -> Slate:
-    """The union of all offers, scored by all sources.
+def gather(
+    queries: Queries,
+    scored: Mapping[str, Scored],
+    offers: Mapping[str, Slate],
+    events: Longs,
+    spaces: Spaces = NOWHERE,
+) -> Slate:
+    """The union of all offers, scored by all sources, with the vectors of ``spaces``.
 
     Columns: one a source with its own scores (NaN = no opinion), and ``events``, the training events of each item.
     Facts: ``<source>.mean``, ``.spread``, ``.low``, ``.high``, ``eligible`` and ``history``, the length of each.
@@ -74,7 +81,8 @@ def gather(queries: Queries, scored: Mapping[str, Scored], offers: Mapping[str, 
     facts = {f"{name}.{fact}": values for name, part in scored.items() for fact, values in part.facts.items()}
     first = next(iter(scored.values()))
     lengths = queries.history.lengths.astype(np.float64)
-    return Slate(items, columns, facts | {"eligible": first.facts["eligible"], HISTORY: lengths})
+    facts |= {"eligible": first.facts["eligible"], HISTORY: lengths}
+    return Slate(items, columns, facts, spaces.of(queries))
 
 
 def union(lists: list[Ints]) -> Ints:

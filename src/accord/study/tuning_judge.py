@@ -12,7 +12,7 @@ from accord.core.arrays import Floats
 from accord.core.errors import InputError
 from accord.core.roles import Recommender
 from accord.core.run import Run
-from accord.data.holdout import Split
+from accord.data.holdout import Holdout, Split
 from accord.evaluate.judged import Judged
 from accord.evaluate.metrics import ndcg
 from accord.fuse.base import Fuser, Panel
@@ -22,6 +22,7 @@ from accord.pipeline.learning import DEPTH, STACK, with_warm_validation
 from accord.pipeline.pipeline import FALLBACK, Pipeline, panel
 from accord.pipeline.search import tune as search_values
 from accord.pipeline.sources import Sources
+from accord.pipeline.spaces import Spaces, read_by_fusers
 from accord.pipeline.spec import PipelineSpec, make, with_values
 from accord.study.trial_fits import Fits
 
@@ -131,12 +132,15 @@ class Judge:
         return float(np.average(values, weights=[held.total for _, held in ways]))
 
     def _panels(self, sources: Sources, spec: PipelineSpec) -> list[Panel]:
-        counts, depth = self.split.train.item_counts, min(DEPTH, spec.depth)
-        return [panel(sources, part.queries, part.truth, counts, depth) for part in self.parts]
+        return [self._heard(sources, spec, part) for part in self.parts]
 
     def _panel(self, sources: Sources, spec: PipelineSpec) -> Panel:
-        counts, depth = self.split.train.item_counts, min(DEPTH, spec.depth)
-        return panel(sources, self.whole.queries, self.whole.truth, counts, depth)
+        return self._heard(sources, spec, self.whole)
+
+    def _heard(self, sources: Sources, spec: PipelineSpec, part: Holdout) -> Panel:
+        spaces = Spaces.named(read_by_fusers(spec), self.fits.data(spec), sources, {})
+        depth = min(DEPTH, spec.depth)
+        return panel(sources, part.queries, part.truth, self.split.train.item_counts, depth, spaces)
 
 
 def mixing(spec: PipelineSpec) -> list[int]:

@@ -1,0 +1,246 @@
+"""Learned fusers: the weighted sum, and a small network that corrects it where held-back lists speak for that."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self, cast
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from accord.core.arrays import Bools, Floats, Longs
+from accord.core.errors import ArtefactError
+from accord.core.part import State
+from accord.core.run import Run
+from accord.core.slate import Slate
+from accord.fuse.base import Fuser, FuserConfig, Panel, standardised
+from accord.fuse.cold import Balance, best_line
+from accord.fuse.likelihood import drawn, evidence, fit_logit, hits
+from accord.fuse.listwise import HELD, Lessons, Listwise, train
+from accord.fuse.net import Batch, Net, tensor_of
+from accord.fuse.sheet import Sheet, row_blocks
+from accord.fuse.weighted import Weighted
+from accord.learn.loop import first_weights
+from accord.learn.settings import TrainConfig
+
+DRAFT, DRAFT_EPOCHS = 2_000, 15
+"""The most queries and epochs of a draft."""
+GAINS = (0.25, 0.5, 0.75, 1.0)
+"""How much of the correction may count."""
+BASE, NET = "base.", "net."
+"""Prefixes of the names of arrays."""
+
+
+class LearnedConfig(FuserConfig):
+    """What is read, and how the network is trained."""
+
+    vectors: tuple[str, ...] = ()
+    """Encoded columns (dense) or sources (those with vectors) whose vectors are read beside the scores."""
+    queries: int = Field(default=6_000, ge=1)
+    """The most held-back queries that are learned from; memory is this times the places of a list times sources."""
+    fewest: int = Field(default=500, ge=10)
+    """With fewer of them the weighted sum stays as it is."""
+    places: int = Field(default=100, ge=10)
+    """Places of each list that are learned from: the true ones, the best others, and random ones."""
+    epochs: int = Field(default=40, ge=1)
+    """At most so many passes."""
+    patience: int = Field(default=5, ge=1)
+    """Stop after so many epochs without a better likelihood of the lists held back, a fifth."""
+    batch: int = Field(default=128, ge=1)
+    """Lists a batch."""
+    lr: float = Field(default=5e-3, gt=0)
+    """The highest learning rate (AdamW)."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Decoupled decay of all parameters."""
+
+
+class Learned(Fuser):
+    """``score = sum_s w_s z_s + correction``, the weights those of ``weighted``, the correction a small network's.
+
+    The network is zero at first and learns from what came up against the other places of each list, by a softmax
+    over them. A fifth of the lists is held back: training stops at the epoch that makes them likeliest, and their
+    NDCG@10 says how much of the correction counts, perhaps nothing. So a panel that has little to teach leaves the
+    weighted sum. Items without events get no correction, but weights of their own (see ``fit_cold``).
+
+    Vectors: those of an encoded column stay what they are when sources are fitted anew, and may go through learned
+    maps. The space of a source is turned by every fit, and what was learned in the old one would be nonsense in the
+    new, so of these the network is told cosines and lengths only, which no rotation changes, and only while the
+    source is fused. A subclass names its network in ``Net``.
+    """
+
+    Config = LearnedConfig
+    Net: ClassVar[type[Net]]
+    """The network."""
+    flexible = True
+
+    def __init__(self, config: LearnedConfig | None = None, **values: object) -> None:
+        super().__init__(config, **values)
+        self.base = Weighted(sources=self.config.sources)
+        self.heard: Bools = np.ones(len(self.config.sources), dtype=bool)
+        """``bool[S]``: the sources that the network knows."""
+        self.met: Bools = np.ones(len(self.config.vectors), dtype=bool)
+        """``bool[V]``: the vectors that it knows."""
+        self.gain: Floats = np.zeros(1, np.float32)
+        """How much of the correction counts."""
+        self.net: Net | None = None
+        """None where the weighted sum stays as it is."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The encoded columns, and sources, whose vectors are wanted."""
+        return tuple(name for name, known in zip(self.config.vectors, self.met, strict=True) if known)
+
+    def fit(self, panel: Panel, run: Run, *, draft: bool = False) -> Self:
+        """Learn the weights, then the correction from at most ``queries`` lists; seconds to a minute."""
+        self.base.fit(panel, run, draft=draft)
+        self.net, self.gain = None, np.zeros(1, np.float32)
+        self.heard[:] = True
+        sample = drawn(panel, min(DRAFT, self.config.queries) if draft else self.config.queries, run)
+        self.met = self._offered(sample.slate)
+        if len(sample) >= self.config.fewest:
+            self._correct(sample, run, draft=draft)
+        if self.net is None:
+            self.met = np.zeros_like(self.met)
+        return self
+
+    def fit_cold(self, among_cold: Panel, mixed: Panel | None = None, *, draft: bool = False) -> Self:
+        """Learn the weights of cold items from a panel of cold items alone, and from a mixed one how both are one list.
+
+        What the cold items may cost the others, corrected, is bounded: see ``cold.Balance``.
+        """
+        self.base.fit_cold(among_cold, draft=draft)
+        if mixed is not None and len(mixed):
+            scores = evidence(mixed, self.config.sources, "z")
+            warm, cold = self.contributions(mixed.slate).sum(axis=2), scores @ self.base.weights[1]
+            gain, shift = best_line(Balance(mixed, warm), warm, cold)
+            self.base.weights = np.stack([self.base.weights[0], np.float32(gain) * self.base.weights[1]])
+            self.base.shift = np.array([shift], np.float32)
+        return self
+
+    def with_sources(self, sources: tuple[str, ...]) -> Self:
+        """The same weights and network over other sources; the network hears nothing of those it did not know."""
+        other = type(self)(self.config.model_copy(update={"sources": sources}))
+        other.base, other.gain = self.base.with_sources(sources), self.gain
+        places = np.array([self.config.sources.index(name) if name in self.config.sources else -1 for name in sources])
+        other.heard = (places >= 0) & self.heard[places]
+        gone = set(self.config.sources) - set(sources)
+        other.met = self.met & np.array([name not in gone for name in self.config.vectors], dtype=bool)
+        if self.net is not None:
+            arrays = {name: values.numpy() for name, values in self.net.state_dict().items()}
+            arrays |= {name: arrays[name][places] for name in (*self.net.by_source, *_TOPS)}
+            other.net = other._net_of(arrays)
+        return other
+
+    def contributions(self, slate: Slate) -> Floats:
+        """``float32[B, K, S]``: weight times standard score, and the source's part of the correction.
+
+        What of the correction belongs to no source is spread evenly.
+        """
+        parts = self.base.contributions(slate)
+        if self.net is None or not slate.width:
+            return parts
+        for rows in row_blocks(slate, len(self.config.sources), self.reads):
+            some = slate.rows(rows)
+            sheet = Sheet.of(some, standardised(some, self.config.sources), self.heard, self._names)
+            parts[rows] += self.gain * self._corrections(sheet)
+        return parts
+
+    def state(self) -> State:
+        """The arrays of the weighted sum and of the network."""
+        arrays = {f"{BASE}{name}": values for name, values in self.base.state().items()}
+        arrays |= {"heard": self.heard, "met": self.met, "gain": self.gain}
+        return arrays | ({} if self.net is None else {f"{NET}{name}": v for name, v in _arrays(self.net).items()})
+
+    def load_state(self, arrays: State) -> Self:
+        """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing or of another shape."""
+        self.base.load_state(_under(arrays, BASE))
+        for name in ("heard", "met", "gain"):
+            if name not in arrays or arrays[name].shape != getattr(self, name).shape:
+                raise ArtefactError(f"the saved {type(self).__name__} lacks {name}", remedy="Train it again.")
+            setattr(self, name, arrays[name])
+        learned = _under(arrays, NET)
+        self.net = self._net_of(learned) if learned else None
+        return self
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """A name a space, in the order of the network's inputs; nothing is found under that of one it does not know."""
+        return tuple(name if known else "" for name, known in zip(self.config.vectors, self.met, strict=True))
+
+    def _offered(self, slate: Slate) -> Bools:
+        """``bool[V]``: vectors that are there, and will be after a refit."""
+        spaces, sources = slate.spaces, self.config.sources
+        found = [name in spaces and (spaces[name].fixed or name in sources) for name in self.config.vectors]
+        return np.array(found, dtype=bool)
+
+    def _correct(self, sample: Panel, run: Run, *, draft: bool) -> None:
+        """Train the network on some lists, and see on those held back how much of it counts."""
+        config, slate = self.config, sample.slate
+        sheet = Sheet.of(slate, evidence(sample, config.sources, "z"), self.heard, self._names)
+        base = self.base.contributions(slate).sum(axis=2)
+        held = np.zeros(len(sample), dtype=bool)
+        held[run.rng("lists held back from a fuser").permutation(len(sample))[: round(HELD * len(sample))]] = True
+        lessons = Lessons.drawn(sheet, base, hits(sample), config.places, run.rng("places of a fuser"))
+        with first_weights(run):
+            net = self.Net(config, {name: space.items.shape[1] for name, space in sheet.spaces.items()})
+        with torch.no_grad():
+            net.look_at(sheet.rows(np.flatnonzero(~held)))
+            sharpness = fit_logit(base[:, :, None], sample, low=[0.0])[0]
+            net.log_sharpness.fill_(float(np.log(max(sharpness, 0.1))))
+        task = Listwise(net, lessons, held, self.base.weights[0], self.heard, config.batch)
+        if train(task, self._settings(draft=draft), run, f"fuser {type(self).__name__.lower()}") is not None:
+            self.net = net
+            self._weigh(sample, sheet, base, np.flatnonzero(held))
+
+    def _weigh(self, sample: Panel, sheet: Sheet, base: Floats, held: Longs) -> None:
+        """Choose the gain by the NDCG of some lists; no network where none is better without."""
+        judge = Panel(sample.slate.rows(held), sample.truth.take(held), len(held))
+        added = self._corrections(sheet.rows(held)).sum(axis=2)
+        if added.ndim:
+            figures = {gain: judge.ndcg(base[held] + np.float32(gain) * added) for gain in (0.0, *GAINS)}
+            self.gain[0] = max(figures, key=lambda gain: figures[gain])
+        if not self.gain[0]:
+            self.net = None
+
+    def _corrections(self, sheet: Sheet) -> Floats:
+        """``float32[B, P, S]``: what is added to each source's part; zero for items without events."""
+        net, n = cast("Net", self.net), len(self.config.sources)
+        with torch.inference_mode():
+            out = net(Batch.of(sheet, self.base.weights[0], self.heard))[0] * tensor_of(sheet.warm)[:, :, None]
+            return (out if out.shape[2] == n else out.expand(-1, -1, n) / n).numpy()
+
+    def _settings(self, *, draft: bool) -> TrainConfig:
+        config = self.config
+        epochs = min(config.epochs, DRAFT_EPOCHS) if draft else config.epochs
+        return TrainConfig(
+            epochs=epochs,
+            patience=config.patience,
+            batch=config.batch,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            average=0.95,
+        )
+
+    def _net_of(self, arrays: State) -> Net:
+        """A network with these arrays."""
+        down = _under(arrays, "texts.down.")
+        net = self.Net(self.config, {name: values.shape[0] for name, values in down.items()})
+        try:
+            net.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in arrays.items()})
+        except (RuntimeError, TypeError) as error:
+            kind = type(self).__name__
+            raise ArtefactError(f"the saved {kind} is damaged ({error})", remedy="Train it again.") from None
+        net.eval()
+        return net
+
+
+_TOPS = ("top_centre", "top_scale")
+"""Buffers of every network whose first axis is the sources."""
+
+
+def _arrays(net: Net) -> State:
+    return {name: values.numpy() for name, values in net.state_dict().items()}
+
+
+def _under(arrays: State, prefix: str) -> State:
+    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
