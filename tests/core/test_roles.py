@@ -88,7 +88,7 @@ def test_the_size_of_chunks_changes_nothing(batch, cells):
     assert np.array_equal(parts.column("score"), whole.column("score"), equal_nan=True)
     assert np.array_equal(again, whole.column("score"), equal_nan=True)
     for name in FACTS:
-        assert np.array_equal(parts.facts[name], whole.facts[name])
+        np.testing.assert_allclose(parts.facts[name], whole.facts[name], rtol=1e-6, atol=1e-6)  # sums of other shapes
 
 
 @given(batches(min_size=1), st.integers(1, 30))

@@ -45,6 +45,7 @@ class HistoryEvent(TypedDict):
     item_id: str
     event: NotRequired[str]
     timestamp: NotRequired[float]
+    value: NotRequired[float]
 
 
 class Person(TypedDict, total=False):

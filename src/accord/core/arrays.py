@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
 Floats: TypeAlias = NDArray[np.float32]
 Doubles: TypeAlias = NDArray[np.float64]
@@ -98,6 +98,17 @@ def offsets_of(lengths: Any) -> Longs:
     out = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=out[1:])
     return out
+
+
+def order_by(groups: Ints, n_groups: int) -> NDArray[np.integer[Any]]:
+    """Positions of all values sorted by group (0 to ``n_groups - 1``), in the given order within a group.
+
+    The same as a stable ``argsort``, in a fraction of the time.
+    """
+    n = len(groups)
+    small = np.int32 if n < np.iinfo(np.int32).max else np.int64
+    cells = csc_array((np.ones(n, np.bool_), groups, np.arange(n + 1, dtype=small)), shape=(n_groups, n))
+    return cells.tocsr().indices
 
 
 def take_index(offsets: Longs, rows: NDArray[Any]) -> tuple[Longs, Longs]:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from accord.core import columns as c
-from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Matrix, Names, offsets_of
+from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Matrix, Names, offsets_of, order_by
 from accord.core.digest import digest_of
 from accord.core.errors import CannotFit, DataError
-from accord.core.history import History
+from accord.core.history import UNKNOWN, History, kind_code
 from accord.core.queries import Queries
 from accord.core.tables import fingerprint, names, read_table, write_table
 
@@ -25,7 +25,10 @@ Order: TypeAlias = Literal["time", "row", "none"]
 """How events are ordered: by clock time, by row within a user only, or not at all."""
 
 FORMAT = 1
-_OF_EVENTS = ("user_ids", "user_numbers", "event_users", "event_items", "event_times", "event_weights", "histories")
+_OF_EVENTS = (
+    *("user_ids", "user_numbers", "event_users", "event_items", "event_times", "event_weights"),
+    *("event_kinds", "event_values", "histories", "told"),
+)
 """What is worked out from events and users alone."""
 
 
@@ -104,16 +107,44 @@ class Dataset:
         return self.events[c.WEIGHT].to_numpy().astype(np.float32, copy=False)
 
     @cached_property
+    def event_kinds(self) -> Ints | None:
+        """``int32[E]``: what was done, as ``kind_code`` says; None where the log has no kinds."""
+        if c.EVENT not in self.events.column_names or self.events[c.EVENT].null_count == self.n_events:
+            return None
+        column: Any = self.events[c.EVENT].combine_chunks()
+        coded = column.dictionary_encode()
+        codes = [kind_code(None if name is None else str(name)) for name in coded.dictionary.to_pylist()]
+        places = coded.indices.fill_null(len(codes)).to_numpy()
+        return np.array([*codes, UNKNOWN], np.int32)[places]
+
+    @cached_property
+    def event_values(self) -> Floats | None:
+        """``float32[E]``: the value of each event, NaN where it has none; None where the log has no values."""
+        if c.VALUE not in self.events.column_names or self.events[c.VALUE].null_count == self.n_events:
+            return None
+        return self.events[c.VALUE].to_numpy().astype(np.float32, copy=False)
+
+    @cached_property
     def item_counts(self) -> Longs:
         """``int64[n_items]``: events of each item; 0 marks a cold item."""
         return np.bincount(self.event_items, minlength=self.n_items)
 
     @cached_property
     def histories(self) -> History:
-        """Every user's events, oldest first; row = user number."""
-        order = np.argsort(self.event_users, kind="stable")
+        """Every user's events, oldest first; row = user number. Without kinds and values: see ``told``."""
+        order = order_by(self.event_users, self.n_users)
         offsets = offsets_of(np.bincount(self.event_users, minlength=self.n_users))
         return History(offsets, self.event_items[order], self.event_times[order], self.event_weights[order])
+
+    @cached_property
+    def told(self) -> History:
+        """The histories with the kinds and values of the events, where the log has them; 8 bytes an event more."""
+        told = (self.event_kinds, self.event_values)
+        if all(values is None for values in told):
+            return self.histories
+        order = order_by(self.event_users, self.n_users)
+        kinds, values = (None if values is None else values[order] for values in told)
+        return replace(self.histories, kinds=kinds, values=values)
 
     @cached_property
     def matrix(self) -> csr_array:
@@ -170,7 +201,7 @@ class Dataset:
     def queries(self, users: NDArray[np.integer] | None = None, **settings: Any) -> Queries:
         """Questions of the given user numbers (None: all), each asked just after the user's newest event."""
         users = np.arange(self.n_users) if users is None else np.asarray(users, dtype=np.int64)
-        history = self.histories.take(users)
+        history = self.told.take(users)
         now = np.full(len(users), np.nan)
         some = history.lengths > 0
         now[some] = history.times[history.offsets[1:][some] - 1]

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from accord.core.arrays import Bools, Doubles, Floats, Ints, Longs, Ragged, offsets_of, take_index
+
+UNKNOWN = 0
+"""The code of an event whose kind is not known."""
+
+
+@lru_cache(maxsize=1024)  # logs have few kinds, and a stranger's requests must not fill the memory
+def kind_code(name: str | None) -> int:
+    """A number of 31 bits for a kind of event, the same everywhere: data and requests need no vocabulary in common."""
+    return zlib.crc32(name.encode()) & 0x7FFFFFFF or 1 if name else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,10 @@ class History:
     times: Doubles
     """Seconds since 1970, NaN where unknown."""
     weights: Floats
+    kinds: Ints | None = None
+    """``int32[N]``: what was done, as ``kind_code`` says; None where nobody told."""
+    values: Floats | None = None
+    """``float32[N]``: a rating, a price, a duration, as the log has it; NaN where an event has none."""
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]]) -> History:
@@ -55,13 +71,26 @@ class History:
 
     def take(self, rows: NDArray[np.integer]) -> History:
         """The given rows, in the given order."""
-        index, offsets = take_index(self.offsets, rows)
-        return History(offsets, self.items[index], self.times[index], self.weights[index])
+        return self.picked(*take_index(self.offsets, rows))
 
     def keep(self, mask: Bools) -> History:
         """Only the events where ``mask`` is true; every row stays, perhaps empty."""
-        offsets = offsets_of(np.bincount(self.rows[mask], minlength=len(self)))
-        return History(offsets, self.items[mask], self.times[mask], self.weights[mask])
+        return self.picked(mask, offsets_of(np.bincount(self.rows[mask], minlength=len(self))))
+
+    def picked(self, index: NDArray[Any], offsets: Longs) -> History:
+        """The events at an index (numbers or a mask), as the rows that ``offsets`` says."""
+        kinds = None if self.kinds is None else self.kinds[index]
+        values = None if self.values is None else self.values[index]
+        return History(offsets, self.items[index], self.times[index], self.weights[index], kinds, values)
+
+    def followed_by(self, later: History) -> History:
+        """Row by row the events of both, those of ``later`` as the newer ones."""
+        order = np.argsort(np.concatenate([self.rows, later.rows]), kind="stable")
+        offsets = self.offsets + later.offsets
+        plain = [
+            np.concatenate([getattr(self, name), getattr(later, name)])[order] for name in ("items", "times", "weights")
+        ]
+        return History(offsets, *plain, *(_joined(self, later, name, order) for name in ("kinds", "values")))
 
     def last(self, n: int) -> History:
         """The newest ``n`` events of each row."""
@@ -93,3 +122,18 @@ class History:
         # of the same width as the numbers of learned matrices, or a product would copy these to make them alike
         small = np.int32 if max(n_items, len(items)) < np.iinfo(np.int32).max else np.int64
         return csr_array((weights, items.astype(small), offsets.astype(small)), shape=(len(self), n_items))
+
+
+_NOT_TOLD = {"kinds": np.int32(UNKNOWN), "values": np.float32(np.nan)}
+
+
+def _joined(first: History, second: History, name: str, order: Longs) -> Any:
+    """The kinds or values of both; None where neither has any."""
+    parts = [getattr(history, name) for history in (first, second)]
+    if parts[0] is None and parts[1] is None:
+        return None
+    told = [
+        np.full(len(history.items), _NOT_TOLD[name]) if part is None else part
+        for history, part in zip((first, second), parts, strict=True)
+    ]
+    return np.concatenate(told)[order]

@@ -129,6 +129,11 @@ class Recommender(Part):
         """The encoded item columns that the source is configured to read."""
         return ()
 
+    @property
+    def reads_told(self) -> bool:
+        """Whether the fitted source reads the kinds or values of the events of a history."""
+        return False
+
     def fit(self, data: Dataset, run: Run) -> Self:
         """Learn from the data. Raises ``CannotFit`` where the data lacks what the source needs."""
         if self.needs_clock and data.order != "time":

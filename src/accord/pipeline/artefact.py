@@ -210,7 +210,8 @@ def _values(role: catalog.Role, part: Part) -> Values:
 def _write(pipeline: Pipeline, folder: Path) -> None:
     spec = resolved(pipeline)
     (folder / "pipeline.toml").write_text(spec.to_toml(), encoding="utf-8")
-    columns = (c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME, *((c.EVENT, c.VALUE) if pipeline.heads else ()))
+    told = bool(pipeline.heads) or any(source.reads_told for source in pipeline.sources.values())
+    columns = (c.USER_NUMBER, c.ITEM_NUMBER, c.WEIGHT, c.TIME, *((c.EVENT, c.VALUE) if told else ()))
     kept = [name for name in columns if name in pipeline.data.events.column_names]
     write_table(pipeline.data.events.select(kept), folder / "histories.parquet")
     write_table(pipeline.data.items, folder / "vocab.parquet")

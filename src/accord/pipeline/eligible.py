@@ -53,15 +53,9 @@ def _with_liked(history: History, items: Ints, now: Doubles) -> History:
     """The histories with the items as their newest events."""
     if not len(items) or not len(history):
         return history
-    n = len(history)
-    order = np.argsort(np.concatenate([history.rows, np.repeat(np.arange(n), len(items))]), kind="stable")
-    weights = np.full(n * len(items), MORE, np.float32)
-    return History(
-        history.offsets + np.arange(n + 1) * len(items),
-        np.concatenate([history.items, np.tile(items, n)])[order],
-        np.concatenate([history.times, np.repeat(now, len(items))])[order],
-        np.concatenate([history.weights, weights])[order],
-    )
+    n, m = len(history), len(items)
+    weights = np.full(n * m, MORE, np.float32)
+    return history.followed_by(History(np.arange(n + 1) * m, np.tile(items, n), np.repeat(now, m), weights))
 
 
 def _row_by_row(catalogue: CompiledCatalogue, queries: Queries, mask: Bools, rules: Sequence[Rules]) -> Queries:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from accord.core.arrays import Longs, offsets_of
-from accord.core.history import History
+from accord.core.arrays import offsets_of
+from accord.core.history import History, kind_code
 from accord.core.queries import Queries
 from accord.data.store.events import Event
 from accord.serve.current import Current
@@ -38,10 +38,15 @@ def queries_of(live: Live, current: Current, asked: Whom) -> tuple[Queries, list
 
 def history_of(numbers: Mapping[str, int], events: Sequence[Event]) -> History:
     """One history of the events on items that the pipeline knows, in the given order."""
-    known = [(numbers[event.item_id], event.timestamp, event.weight) for event in events if event.item_id in numbers]
-    items, times, weights = zip(*known, strict=True) if known else ((), (), ())
-    offsets: Longs = offsets_of([len(known)])
-    return History(offsets, np.array(items, np.int32), np.array(times, np.float64), np.array(weights, np.float32))
+    known = [event for event in events if event.item_id in numbers]
+    return History(
+        offsets_of([len(known)]),
+        np.array([numbers[event.item_id] for event in known], np.int32),
+        np.array([event.timestamp for event in known], np.float64),
+        np.array([event.weight for event in known], np.float32),
+        np.array([kind_code(event.event) for event in known], np.int32),
+        np.array([np.nan if event.value is None else event.value for event in known], np.float32),
+    )
 
 
 def _event(given: str | HistoryEvent, weights: Mapping[str, float], now: float) -> Event:
@@ -49,4 +54,4 @@ def _event(given: str | HistoryEvent, weights: Mapping[str, float], now: float) 
     if isinstance(given, str):
         return Event("", "", given, timestamp=now)
     moment = now if given.timestamp is None else given.timestamp
-    return Event("", "", given.item_id, given.event, moment, weight=weights.get(given.event, 1.0))
+    return Event("", "", given.item_id, given.event, moment, given.value, weights.get(given.event, 1.0))

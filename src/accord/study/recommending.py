@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from accord.core.config import Config
 from accord.core.errors import InputError
-from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.data.importer import import_data
@@ -70,10 +69,10 @@ def with_histories(pipeline: Pipeline, queries: Queries, path: str, run: Run) ->
     if lost := log.n_events - known.n_events:
         run.progress.note(f"{lost} events of {path} are of items that the pipeline does not know")
     rows = np.array([log.user_numbers.get(str(user), -1) for user in queries.users])
-    given = known.histories.take(np.maximum(rows, 0))
+    given = known.told.take(np.maximum(rows, 0))
     given = replace(given, items=numbers[given.items]).keep((rows >= 0)[given.rows])
     kept = queries.history.keep((rows < 0)[queries.history.rows])
-    return replace(queries, history=_either(kept, given))
+    return replace(queries, history=kept.followed_by(given))  # at most one has events
 
 
 def _between_people(folder: Path, wanted: str | None) -> bool:
@@ -84,15 +83,6 @@ def _between_people(folder: Path, wanted: str | None) -> bool:
             f"the run recommends {found}", place="--target", value=wanted, remedy=f"Train one with --target {wanted}."
         )
     return found == "users"
-
-
-def _either(first: History, second: History) -> History:
-    """Row by row the one that has events (at most one of them does)."""
-    order = np.argsort(np.concatenate([first.rows, second.rows]), kind="stable")
-    joined = [
-        np.concatenate([getattr(first, name), getattr(second, name)])[order] for name in ("items", "times", "weights")
-    ]
-    return History(first.offsets + second.offsets, *joined)
 
 
 def _rules(pipeline: Pipeline, request: Request) -> dict[str, Any]:

@@ -20,8 +20,10 @@ class HistoryEvent(Body):
 
     item_id: Id
     event: Annotated[str, StringConstraints(max_length=MAX_VALUE)] = ""
-    """The kind, which weighs as in training."""
+    """The kind, which weighs as in training, and which sources that read kinds are told."""
     timestamp: Seconds | None = None
+    value: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """A rating, a price, a duration, for sources that read values."""
 
 
 class Whom(Body):
@@ -30,7 +32,7 @@ class Whom(Body):
     user_id: Id | None = None
     """A user of the store; somebody unknown gets a sensible list."""
     history: Annotated[list[Id | HistoryEvent], Field(max_length=HISTORY)] | None = None
-    """What was done, oldest first: item ids, or items with kind and time. Unknown items count for nothing."""
+    """What was done, oldest first: item ids, or items with kind, time and value. Unknown items count for nothing."""
     history_mode: Literal["extend", "replace"] = "extend"
     """Whether `history` comes after what the store knows of the user, or in its place."""
     context: Context = Field(default_factory=dict)
