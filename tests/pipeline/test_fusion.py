@@ -105,3 +105,54 @@ def test_a_smaller_half_is_within_the_larger_one() -> None:
     large, other = halves(100, shop.run(), 100)
     assert set(small) <= set(large)
     assert not set(small) & set(other)
+
+
+GATE = {"kind": "gate", "fewest": 50, "lr": 0.02, "epochs": 10}
+
+
+def by_history(seed: int, told: bool = True, queries: int = 900) -> Panel:
+    """Of long histories the useless source knows what the strong one knows of short ones; or lengths are told wrong."""
+    good = panel(queries, seed=seed)
+    rng = np.random.default_rng(seed)
+    long = rng.random(len(good)) < 0.5
+    names = ("strong", "noise")
+    columns, facts = dict(good.slate.columns), dict(good.slate.facts)
+    for one, other in (names, names[::-1]):
+        columns[one] = np.where(long[:, None], good.slate.columns[other], good.slate.columns[one])
+        for fact in ("mean", "spread", "low", "high"):
+            ours, theirs = good.slate.facts[f"{one}.{fact}"], good.slate.facts[f"{other}.{fact}"]
+            facts[f"{one}.{fact}"] = np.where(long, theirs, ours)
+    facts["history"] = np.where(long if told else rng.permutation(long), 40.0, 2.0)
+    return replace(good, slate=Slate(good.slate.items, columns, facts))
+
+
+def test_a_fuser_that_learns_is_taken_where_both_halves_gain() -> None:
+    pytest.importorskip("torch")
+    choice = choose([WEIGHTED, GATE], SOURCES, by_history(1), by_history(2), shop.run())
+    assert type(choice.fuser).__name__ == "Gate"
+    assert min(choice.tried[1][half] - choice.tried[0][half] for half in ("a", "b")) > 0.03
+
+
+def test_half_b_objects_to_a_fuser_that_has_learned_something_else() -> None:
+    pytest.importorskip("torch")
+    choice = choose([GATE, WEIGHTED], SOURCES, by_history(1), by_history(2, told=False), shop.run())
+    assert choice.tried[0]["a"] > choice.tried[1]["a"]
+    assert isinstance(choice.fuser, Weighted)
+
+
+def test_a_fuser_gains_nothing_by_learning_half_a_by_heart() -> None:
+    """All are judged on queries that they have not learned from, once one of them can remember."""
+    pytest.importorskip("torch")
+    a, b = panel(120, seed=1), panel(120, seed=2)
+    greedy = {"kind": "concat", "fewest": 10, "hidden": 128, "lr": 0.05, "dropout": 0.0, "patience": 10}
+    alone, beside = (choose(kinds, SOURCES, a, b, shop.run()).tried[0] for kinds in ([WEIGHTED], [WEIGHTED, greedy]))
+    assert alone["b"] == beside["b"]
+    assert alone["a"] > beside["a"]
+
+
+def test_a_fuser_that_learns_goes_without_what_the_weighted_sum_goes_without() -> None:
+    pytest.importorskip("torch")
+    choice = choose([GATE], ["strong", "weak", "silent"], panel(400, seed=1), panel(400, seed=2), shop.run())
+    assert choice.warm == ["strong", "weak"]
+    assert list(choice.dropped) == ["silent"]
+    assert choice.fuser.config.sources == ("strong", "weak")

@@ -23,6 +23,8 @@ class Space:
     fixed: bool
     """Whether another fit gives the same vectors (a frozen encoder). If not, only what a rotation of the whole space
     leaves alone may be learned from: cosines, products, lengths."""
+    unit: float = 1.0
+    """The mean length of the item vectors, those of zero left out."""
 
     def rows(self, rows: NDArray[np.integer[Any]]) -> Space:
         """Some of those who ask, in the given order."""

@@ -97,7 +97,7 @@ def _own(slate: Slate, scores: Floats, heard: Bools) -> Floats:
 
 
 def _view(slate: Slate, name: str) -> Floats:
-    """``float32[B, P, 2]``: cosine with the vector of who asks, and length against the mean length of the list."""
+    """``float32[B, P, 2]``: cosine with the vector of who asks, and log of the length in mean lengths."""
     out = np.zeros((*slate.items.shape, 2), np.float32)
     if name not in slate.spaces or not slate.width:
         return out
@@ -111,7 +111,6 @@ def _view(slate: Slate, name: str) -> Floats:
         lengths[part] = np.linalg.norm(rows, axis=2)
         products = (rows @ users[part][:, :, None])[:, :, 0]
         out[part, :, 0] = products / np.maximum(lengths[part], 1e-9)
-    mean = lengths.mean(axis=1, keepdims=True, where=slate.filled)
-    out[:, :, 1] = np.log1p(lengths) - np.log1p(mean)
+    out[:, :, 1] = np.log1p(lengths / space.unit)
     out[~slate.filled] = 0
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -55,10 +56,18 @@ class Spaces:
 
     def of(self, queries: Queries) -> dict[str, Space]:
         """The spaces with the vectors of these queries; a history is the mean of its items in an encoded column."""
-        found = {name: Space(table, _profiles(queries, table), fixed=True) for name, table in self.columns.items()}
+        units = self._units
+        found = {
+            name: Space(table, _profiles(queries, table), fixed=True, unit=units[name])
+            for name, table in self.columns.items()
+        }
         for name, source in self.sources.items():
-            found[name] = Space(self.tables[name], source.user_vectors(queries), fixed=False)
+            found[name] = Space(self.tables[name], source.user_vectors(queries), fixed=False, unit=units[name])
         return found
+
+    @cached_property
+    def _units(self) -> dict[str, float]:
+        return {name: _mean_length(table) for name, table in {**self.columns, **self.tables}.items()}
 
 
 NOWHERE = Spaces()
@@ -94,6 +103,11 @@ def _speaker(name: str, source: Recommender) -> HasVectors:
         remedy = "Name an encoded column, or a source such as ials, lightgcn or sequential."
         raise InputError("the source has no vectors", place=PLACE, value=name, remedy=remedy)
     return source
+
+
+def _mean_length(table: Floats) -> float:
+    lengths = np.linalg.norm(table, axis=1)
+    return float(lengths[lengths > 0].mean()) if lengths.any() else 1.0
 
 
 def _profiles(queries: Queries, table: Floats) -> Floats:
