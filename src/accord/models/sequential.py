@@ -188,14 +188,14 @@ class NextItems(PickItems):
     def loss(self, rows: Longs) -> tuple[Tensor, Tensor]:
         """The sum of the losses of a batch, and the sum of their weights."""
         batch = Batch.of(self.windows, rows, self.config.ahead, self.config.tau, self.device)
-        net = self.module
+        reader, table = self.module.reader, self._table()
         hidden = None
         if self.config.mode == "masked":
             batch, hidden = batch.masked(self.config.masking)
-        states = net.reader(net.table(batch.items), batch.gaps, batch.weights, batch.packed, hidden)
+        states = reader(table(batch.items), batch.gaps, batch.weights, batch.packed, hidden)
         states = states if hidden is None else states[hidden]
         targets = batch.targets.numbered(self.number)
-        return self.objective(states, lambda items: net.table(self.candidates[items]), targets), targets.total
+        return self.objective(states, lambda items: table(self.candidates[items]), targets), targets.total
 
     def _reader(self) -> tuple[Floats, Callable[[Longs], Floats]]:
         vectors: Tensor = self.module.table(torch.arange(len(self.number), device=self.device))
