@@ -6,7 +6,7 @@ import shop
 from accord.core import catalog
 from accord.core.errors import InputError
 from accord.fuse.weighted import Weighted
-from accord.pipeline.spec import PipelineSpec, preset, preset_names, read_spec, spec_of
+from accord.pipeline.spec import PipelineSpec, preset, preset_descriptions, preset_names, read_spec, spec_of
 
 ONE = '[sources.popular]\nkind = "popular"\n'
 
@@ -74,8 +74,37 @@ def test_presets_are_whole(name: str) -> None:
     assert spec_of(spec.to_toml(), name) == spec
 
 
+def test_a_file_goes_on_from_a_preset() -> None:
+    text = 'extends = "fast"\n[sources.popular]\nhalf_life = 3.0\n[sources.mine]\nkind = "popular"\n'
+    spec, base = spec_of(text, "mine"), preset("fast")
+    assert spec.sources == base.sources | {
+        "popular": base.sources["popular"] | {"half_life": 3.0},
+        "mine": {"kind": "popular"},
+    }
+    assert spec.encoders == base.encoders
+    assert spec.fusers == base.fusers
+    assert spec_of(spec.to_toml(), "again") == spec
+
+
+def test_what_a_preset_has_can_be_left_out_or_replaced() -> None:
+    text = 'extends = "fast"\nfusers = [{ kind = "rank" }]\nsearch = false\n[sources]\nmarkov = false\n'
+    spec, base = spec_of(text, "mine"), preset("fast")
+    assert spec.sources == {name: values for name, values in base.sources.items() if name != "markov"}
+    assert spec.fusers == [{"kind": "rank"}]
+    assert spec.search.values == {}
+
+
+def test_only_a_preset_can_be_gone_on_from() -> None:
+    with pytest.raises(InputError, match=r"mine: extends.*'fats'"):
+        spec_of('extends = "fats"', "mine")
+
+
+def test_presets_are_described_without_being_built() -> None:
+    assert preset_descriptions() == {name: preset(name).description for name in preset_names()}
+
+
 def test_unknown_presets_name_those_there_are() -> None:
-    with pytest.raises(InputError, match=r"'fats'.*balanced, fast"):
+    with pytest.raises(InputError, match=r"'fats'.*balanced, best, fast"):
         preset("fats")
     with pytest.raises(InputError):
         preset("../presets/fast")

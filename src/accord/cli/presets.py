@@ -9,7 +9,7 @@ from rich.table import Table
 
 from accord.cli.console import output, print_json
 from accord.cli.options import Json
-from accord.pipeline.spec import preset, preset_names, preset_text
+from accord.pipeline.spec import preset, preset_descriptions, preset_text
 
 SHOW = """The TOML of a preset: the starting point of a pipeline of your own.
 
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def list_presets(json: Json = False) -> None:
     """Print names and descriptions."""
-    found = {name: preset(name).description for name in preset_names()}
+    found = preset_descriptions()
     if json:
         print_json(found)
         return

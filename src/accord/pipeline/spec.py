@@ -19,6 +19,8 @@ from accord.core.errors import InputError
 from accord.pipeline.space import Tune, ends, part_of, put
 
 Values = dict[str, Any]
+EXTENDS = "extends"
+"""The key of a file that names the preset it goes on from."""
 RESERVED = ("score", "events", "fallback", "fused", "boost", "pin", "base", "others")
 
 
@@ -96,13 +98,31 @@ def read_spec(path: Path) -> PipelineSpec:
 
 def spec_of(text: str, place: str) -> PipelineSpec:
     """Parse TOML text and check that every part can be built."""
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"not TOML ({error})", place=place) from None
+    values = _tables(text, place)
+    if EXTENDS in values:
+        values = _merged(_tables(preset_text(str(values.pop(EXTENDS)), f"{place}: {EXTENDS}"), EXTENDS), values)
     spec = parse(PipelineSpec, values, place)
     check(spec, place)
     return spec
+
+
+def _tables(text: str, place: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"not TOML ({error})", place=place) from None
+
+
+def _merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Two tables as one: tables in both are merged, ``false`` leaves out what the base has, all else replaces it."""
+    out = dict(base)
+    for name, value in more.items():
+        old = out.get(name)
+        if value is False and isinstance(old, dict):
+            del out[name]
+        else:
+            out[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return out
 
 
 def check(spec: PipelineSpec, place: str) -> None:
@@ -157,11 +177,16 @@ def preset_names() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def preset_text(name: str) -> str:
+def preset_text(name: str, place: str = "--preset") -> str:
     """The TOML of a preset. Raises ``InputError`` naming the presets there are."""
     if name not in preset_names():
-        raise InputError("no such preset", place="--preset", value=name, remedy=f"One of: {', '.join(preset_names())}.")
+        raise InputError("no such preset", place=place, value=name, remedy=f"One of: {', '.join(preset_names())}.")
     return (resources.files("accord.pipeline") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def preset_descriptions() -> dict[str, str]:
+    """What each preset is; nothing is built, for its parts may need packages that are not installed."""
+    return {name: str(_tables(preset_text(name), name)["description"]) for name in preset_names()}
 
 
 def preset(name: str) -> PipelineSpec:
