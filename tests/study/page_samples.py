@@ -105,6 +105,7 @@ def metrics() -> dict[str, Any]:
                 comparison("without content", -0.0003, 0.0021, 0.78, 0.78),
             ],
         },
+        "inside": inside(),
         "tuned": [
             {"source": "ease", "parameter": "reg", "value": 100.0, "ndcg@10": 0.0911, "chosen": False},
             {"source": "ease", "parameter": "reg", "value": 300.0, "ndcg@10": 0.0973, "chosen": True},
@@ -136,6 +137,43 @@ def metrics() -> dict[str, Any]:
                 ],
             }
         ],
+    }
+
+
+def inside() -> dict[str, Any]:
+    alike = {"variance": 0.21, "alike": 0.41, "alike_on_map": 0.3, "by_chance": 0.17}
+    event = {"title": "Das Boot (1981)", "age": 3, "attention": 0.31, "effect": -0.004}
+    comedy = {"name": "Comedy", "share": 0.6, "of_all": 0.4}
+    interest = {"category": comedy, "central": ["Clerks (1994)", "Heat (1995)"], "events": 14, "share": 0.7}
+    return {
+        "method": "pca",
+        "field": "genres",
+        "categories": ["Drama", "Comedy"],
+        "maps": [
+            {"name": "ials", "kind": "source", "n_items": 3, "n_users": 2, **alike},
+            {"name": "minilm", "kind": "content", "n_items": 4, "n_users": 0, **alike},
+        ],
+        "attention": [{"source": "sequential", "user": "196", "how": "without", "alike": 0.12, "events": [event]}],
+        "interests": {
+            "user": "196",
+            "by": "ials",
+            "interests": [interest, {**interest, "category": None, "events": 6, "share": 0.3}],
+            "list": [
+                {"title": "Big (1988)", "interest": 0, "cosine": 0.8},
+                {"title": "Kolya (1996)", "interest": None, "cosine": None},
+            ],
+        },
+    }
+
+
+def places() -> dict[str, Any]:
+    """Where the items of ``inside`` lie."""
+    at = [[-0.5, 0.25], [0.0, 0.0], [1.0, -0.5]]
+    return {
+        "title": ["Heat (1995)", "Clerks (1994)", "卧虎藏龙 (2000)", "Nobody knows"],
+        "category": [0, 1, 1, -1],
+        "events": [320, 80, 12, 0],
+        "maps": [{"items": [*at, None], "users": [[0.1, 0.9], [0.2, 0.2]]}, {"items": [*at, [0.3, 0.3]], "users": []}],
     }
 
 

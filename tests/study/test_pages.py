@@ -3,10 +3,11 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import numpy as np
 import pytest
-from page_samples import comparison, metrics, report
+from page_samples import comparison, metrics, places, report
 
-from accord.study import charts, evaluation_page, import_page
+from accord.study import charts, evaluation_page, import_page, inside
 from accord.study.charts import Mark
 from accord.study.page import policy
 from accord.study.results import Results
@@ -72,7 +73,7 @@ def hostile_metrics() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def evaluation() -> str:
-    return evaluation_page.render(metrics())
+    return evaluation_page.render(metrics(), places())
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +86,12 @@ def page(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(request.param)
 
 
+def rendered_with_hostile_places(metrics: dict[str, Any]) -> str:
+    return evaluation_page.render(metrics, hostile(places()))
+
+
 @pytest.mark.parametrize(
-    "render, sample", [(evaluation_page.render, hostile_metrics()), (import_page.render, hostile(report()))]
+    "render, sample", [(rendered_with_hostile_places, hostile_metrics()), (import_page.render, hostile(report()))]
 )
 def test_hostile_text_stays_text(render: Any, sample: dict[str, Any]) -> None:
     seen = Page(render(sample))
@@ -158,6 +163,11 @@ def test_evaluation_page_has_every_section(evaluation: str) -> None:
         "polars",
         'name = "ease"',
         "3 users with fewer than 3 events are never tested.",
+        "ials learned by the source 3 2 21.0 % 41.0 % 30.0 % 17.0 %",
+        "Das Boot (1981) 3 31.0 % −0.004",
+        "Attention is no explanation by itself",
+        "Interest 1 Comedy (60 %; of all 40 %) Clerks (1994), Heat (1995) 14 70 % 1",
+        "Kolya (1996) none: no vector –",
     ):
         assert wanted in text
 
@@ -195,7 +205,7 @@ def test_floors_come_first_and_the_best_of_each_accuracy_column_is_bold(evaluati
 @needs_charts
 def test_charts_are_named_scale_and_take_their_colours_from_the_page(evaluation: str) -> None:
     drawn = re.findall(r"<svg.*?</svg>", evaluation, flags=re.DOTALL)
-    assert len(drawn) == 8
+    assert len(drawn) == 12
     for svg in drawn:
         opening = svg[: svg.index(">")]
         assert 'role="img"' in opening
@@ -219,6 +229,29 @@ def test_any_key_may_be_absent_or_empty(render: Any, sample: dict[str, Any], mon
         assert Page(render({**without, key: empty})).open == []
 
 
+def test_a_map_has_a_point_an_item_that_tells_its_name_and_a_cross_a_person(evaluation: str) -> None:
+    section = evaluation.split('<h2 id="inside">')[1].split("<h2")[0]
+    by_category, by_popularity, *others = re.findall(r'<svg class="chart map".*?</svg>', section, flags=re.DOTALL)
+    assert len(others) == 2
+    assert re.findall(r"<title>([^<]+)</title>", by_category) == [
+        "Heat (1995) · Drama · 320",
+        "Clerks (1994) · Comedy · 80",
+        "卧虎藏龙 (2000) · Comedy · 12",
+    ]
+    groups = re.findall(r'<g fill="([^"]+)"[^>]*>(.*?)</g>', by_category)
+    assert [(colour, points.count("<circle")) for colour, points in groups] == [("var(--k1)", 1), ("var(--k2)", 2)]
+    assert [path.count("h0") for path in re.findall(r'd="([^"]+)"', by_popularity)] == [1, 1, 1, 0]
+    assert by_category.count("v5") == by_popularity.count("v5") == 2  # people
+    legend = re.findall(r'<li class="(p[0-9])">([^<]+)', section)
+    assert legend[:4] == [("p1", "0 events"), ("p3", "12 events"), ("p4", "80 events"), ("p5", "320 events")]
+
+
+def test_maps_without_places_leave_their_figures() -> None:
+    page = evaluation_page.render(metrics())
+    assert "chart map" not in page
+    assert "ials learned by the source 3 2 21.0 %" in Page(page).text
+
+
 def test_cells_without_value_or_error_are_drawn_as_a_dash() -> None:
     sample = {"tests": {"test": {"systems": {"random": {"ndcg@10": {"value": None}}, "ease": {"ndcg@10": 0.25}}}}}
     text = Page(evaluation_page.render(sample)).text
@@ -238,6 +271,19 @@ def test_without_the_extra_the_page_has_its_tables_and_says_so(monkeypatch: pyte
 
 def test_page_stays_small(page: str) -> None:
     assert len(page.encode()) < 250_000
+
+
+def test_maps_of_the_largest_sample_add_less_than_a_megabyte() -> None:
+    n, maps = inside.POINTS // 3, 3
+    rng = np.random.default_rng(0)
+    at = {
+        key: rng.uniform(-1, 1, (size, 2)).round(4).tolist() for key, size in (("items", n), ("users", inside.PEOPLE))
+    }
+    given = {"title": ["An average title of a film (1999)"] * n, "category": [0] * n, "events": [100] * n}
+    sample = metrics()
+    sample["inside"]["maps"] = [sample["inside"]["maps"][0]] * maps
+    drawn = evaluation_page.render(sample, {**given, "maps": [at] * maps})
+    assert len(drawn.encode()) - len(evaluation_page.render(sample).encode()) < 1_000_000
 
 
 def judged(row: dict[str, Any] | None) -> tuple[str, str]:

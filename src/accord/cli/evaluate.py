@@ -25,8 +25,9 @@ from accord.cli.options import (
     chosen_spec,
 )
 from accord.core.config import parse
+from accord.study import resuming
 from accord.study.evaluation import evaluate_dataset
-from accord.study.resuming import inside, resumable
+from accord.study.inside import Inside
 from accord.study.splitting import SplitSettings
 
 HELP = """Split the log, learn as in production, rank the whole catalogue, and measure every source and the fused list.
@@ -69,6 +70,9 @@ def run(
     cold_users: Annotated[float | None, typer.Option(help="Share of users of whom nothing is learned.")] = None,
     refit: Annotated[bool, typer.Option(help="Use the validation events in the final fit (papers do not).")] = True,
     ablation: Annotated[bool, typer.Option("--ablation", help="Also measure the list without each source.")] = False,
+    inside: Annotated[
+        Inside, typer.Option(help="Maps of vectors on the page: pca, umap (slow; extra inside), or off for no look.")
+    ] = "pca",
     seed: Seed = 0,
     device: Device = "auto",
     track: Track = None,
@@ -94,9 +98,10 @@ def run(
     )
     spec = chosen_spec(preset, config)
     command = shlex.join(["accord", *sys.argv[1:]])
-    with resumable(make_run(seed, quiet=quiet or json, device=device, track=track), inside(out), fresh=fresh) as job:
+    started = make_run(seed, quiet=quiet or json, device=device, track=track)
+    with resuming.resumable(started, resuming.inside(out), fresh=fresh) as job:
         evaluation = evaluate_dataset(
-            dataset, spec, settings, job, refit=refit, ablation=ablation, out=out, command=command
+            dataset, spec, settings, job, refit=refit, ablation=ablation, inside=inside, out=out, command=command
         )
     if json:
         print_json(evaluation.metrics)

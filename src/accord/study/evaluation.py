@@ -34,6 +34,7 @@ from accord.study.ablation import ablation_case, ablation_report
 from accord.study.environment import described, machine, versions
 from accord.study.evaluation_page import render
 from accord.study.examples import examples
+from accord.study.inside import Inside, check_inside, look_inside
 from accord.study.lists import as_table
 from accord.study.predicting import judge_heads
 from accord.study.readings import record
@@ -57,6 +58,8 @@ class Evaluation:
     """The pipeline of each split."""
     fits: list[Timing] = field(default_factory=list[Timing])
     """What learning the pipeline of each split cost, its choices and its refit together."""
+    places: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Where items and people lie on the maps of the page; see ``look_inside``."""
 
 
 def evaluate_dataset(
@@ -67,14 +70,17 @@ def evaluate_dataset(
     *,
     refit: bool = True,
     ablation: bool = False,
+    inside: Inside = "pca",
     ks: Sequence[int] = (10, 20),
     out: Path | None = None,
     command: str = "",
 ) -> Evaluation:
     """Evaluate a pipeline on a dataset folder; with ``out`` the results are written there.
 
-    With ``ablation`` the main test is also answered without each source.
+    With ``ablation`` the main test is also answered without each source. ``inside``: how maps of vectors are made, or
+    ``off`` for no look at them.
     """
+    check_inside(inside)
     with run.step("load and split"):
         data, cut = make_splits(Dataset.load(folder), settings, run)
     if out is not None:
@@ -96,6 +102,7 @@ def evaluate_dataset(
         if ablation:
             with run.step(f"without each source ({split.name})"):
                 without.append(ablation_case(result.pipeline, split.tests[_main_test(split)], run, n=max(ks)))
+    views, places = _inside(learned[-1], cut[-1], run, inside)
     with run.step("judge"):
         pools = {test: Pool(_comparable(parts), ks) for test, parts in cases.items()}
         tests = {test: pool.report(seed=run.seed) for test, pool in pools.items()}
@@ -103,10 +110,12 @@ def evaluate_dataset(
     metrics |= {"tests": tests, "popularity_curve": _curve(cases, cut)}
     if spec.heads:
         metrics["heads"] = judge_heads(learned, cut, data, run)
+    if views:
+        metrics["inside"] = views
     if ablation:
         metrics["ablation"] = ablation_report(without, ks, run.seed)
     recommendations = pa.concat_tables(lists, promote_options="default")  # cuts may differ in their sources
-    evaluation = Evaluation(metrics, pools, recommendations, learned, clock.timings)
+    evaluation = Evaluation(metrics, pools, recommendations, learned, clock.timings, places)
     if out is not None:
         _write(evaluation, folder, out, run)
     return evaluation
@@ -143,6 +152,17 @@ def _answering(pipeline: Pipeline) -> tuple[Any, ...]:
     parts = (*pipeline.sources.values(), pipeline.fallback, pipeline.fuser)
     named = (list(pipeline.sources), [identity(part) for part in parts])
     return pipeline.spec, pipeline.data, named, pipeline.fuser.state()
+
+
+def _inside(result: Learned, split: Split, run: Run, inside: Inside) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Figures and places of the last split's pipeline; empty where they are off or nothing has vectors."""
+    if inside == "off":
+        return {}, {}
+    with run.step("look inside"):
+        alone = [(name, identity(source)) for name, source in result.alone.items()]
+        queries = [holdout.queries for holdout in split.tests.values()]
+        parts = (inside, *_answering(result.pipeline), alone, *queries)
+        return run.keep_facts("views", parts, lambda: look_inside(result, split, run, inside))
 
 
 def _comparable(cases: list[Case]) -> list[Case]:
@@ -257,4 +277,4 @@ def _write(evaluation: Evaluation, folder: Path, out: Path, run: Run) -> None:
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     pq.write_table(evaluation.recommendations, out / "recommendations.parquet")
     (out / "pipeline.toml").write_text(metrics["config_text"], encoding="utf-8")
-    (out / "report.html").write_text(render(metrics), encoding="utf-8")
+    (out / "report.html").write_text(render(metrics, evaluation.places), encoding="utf-8")

@@ -10,6 +10,7 @@ from accord.study import charts
 from accord.study.ablation_section import ablation_section
 from accord.study.charts import Mark
 from accord.study.head_section import head_section
+from accord.study.inside_section import inside_section
 from accord.study.page import render_page
 from accord.study.popularity import popularity_section
 from accord.study.result_section import result_section
@@ -28,8 +29,11 @@ _SPLITS = {
 _HISTORY_SHOWN = 8
 
 
-def render(metrics: Mapping[str, Any]) -> str:
-    """The whole page, from the dictionary of ``metrics.json``; parts whose keys are absent say so or are left out."""
+def render(metrics: Mapping[str, Any], places: Mapping[str, Any] | None = None) -> str:
+    """The whole page, from the dictionary of ``metrics.json``; parts whose keys are absent say so or are left out.
+
+    ``places``: where items and people lie on the maps, which would be most of that file; None: their figures alone.
+    """
     tests = [Results(name, raw) for name, raw in (metrics.get("tests") or {}).items()]
     first = tests[0] if tests else Results("test")
     dataset = metrics.get("dataset") or {}
@@ -47,6 +51,7 @@ def render(metrics: Mapping[str, Any]) -> str:
         popularity=popularity_section(metrics.get("popularity_curve")),
         fusion=_fusion(metrics.get("fusion") or {}, metrics.get("skipped") or []),
         ablation=ablation_section(metrics.get("ablation") or {}),
+        inside=inside_section(metrics.get("inside") or {}, places or {}),
         tuned=_tuned(metrics.get("tuned") or []),
         timings=_timings(metrics.get("timings") or []),
         examples=[_example(each) for each in metrics.get("examples") or []],
@@ -59,6 +64,7 @@ def _contents(tests: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) ->
         ("ablation", "ablation"),
         ("heads", "heads"),
         ("popularity", "popularity_curve"),
+        ("inside", "inside"),
         ("cost", "timings"),
         ("examples", "examples"),
     )
@@ -66,6 +72,7 @@ def _contents(tests: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) ->
         "ablation": "Ablation",
         "heads": "Predictions",
         "popularity": "Popularity",
+        "inside": "Inside",
         "cost": "Time and memory",
         "examples": "Examples",
     }

@@ -19,10 +19,15 @@ NEWEST = 5
 
 def examples(pipeline: Pipeline, split: Split, people: int = 3, n: int = 10) -> list[dict[str, Any]]:
     """Lists of the people at the quarter points of history length, so that short and long histories are shown."""
+    return told(pipeline, example_people(split, people), n)
+
+
+def example_people(split: Split, people: int = 3) -> Queries:
+    """The people whose lists are shown, in the order of the test."""
     test = next(iter(split.tests.values()))
     order = np.argsort(test.queries.history.lengths, kind="stable")
     rows = order[(np.linspace(0.1, 0.9, people) * (len(order) - 1)).round().astype(int)]
-    return told(pipeline, test.queries.take(np.unique(rows)), n)
+    return test.queries.take(np.unique(rows))
 
 
 def told(
