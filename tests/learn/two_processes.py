@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from small_task import Line
 
 from accord.core.run import Run
+from accord.learn.group import leave
 from accord.learn.loop import Loop
 from accord.learn.settings import TrainConfig
 
@@ -22,6 +23,4 @@ Loop(task, TrainConfig(epochs=5, patience=0, lr=0.2, accumulate=2 if alone else 
 name = "alone" if alone else os.environ["RANK"]
 told = {"weights": task.module.weight.detach().tolist()}
 Path(sys.argv[1], f"{name}.json").write_text(json.dumps(told))
-if torch.distributed.is_initialized():
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
+leave()

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from accord.cli.together import check
 from accord.core.errors import AccordError, InputError, Interrupted
 
 COMMANDS = (
@@ -33,7 +34,9 @@ for name in COMMANDS:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with code 0, 1 (a failure), 2 (bad input) or 130 (interrupted)."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        check(next(iter(given), ""))
         code = app(arguments, standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED

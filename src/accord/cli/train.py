@@ -21,16 +21,17 @@ from accord.cli.options import (
     Track,
     chosen_spec,
 )
+from accord.cli.together import helps, training
 from accord.core.config import parse
 from accord.data.people import Target
 from accord.pipeline.artefact import read_card
-from accord.study.resuming import beside, resumable
 from accord.study.splitting import SplitSettings
 from accord.study.training import train_dataset
 
 HELP = """Learn a pipeline: choose on held-back events, refit on all of them, save a folder without pickles.
 
-Interrupted, the same command run again goes on where it stopped.
+Interrupted, the same command run again goes on where it stopped. Under torchrun all processes train each network
+together, and the first one writes.
 
 **Examples**
 
@@ -41,6 +42,8 @@ Interrupted, the same command run again goes on where it stopped.
     accord train data/shop --config my-pipeline.toml --out runs/mine
 
     accord train data/music --target users --links friends --preset people --out runs/friends-live
+
+    torchrun --nproc-per-node 2 --no-python accord train data/shop --preset best --out runs/shop-best
 """
 
 
@@ -70,8 +73,11 @@ def run(
     kind = parse(SplitSettings, {"split": split}, "accord train").split if split else None
     whom = parse(Target, {"target": target, "links": links}, "accord train")
     spec = chosen_spec(preset, config)
-    with resumable(make_run(seed, quiet=quiet or json, device=device, track=track), beside(out), fresh=fresh) as job:
-        learned = train_dataset(dataset, spec, job, out, split=kind, target=whom)
+    started = make_run(seed, quiet=quiet or json, device=device, track=track)
+    with training(started, out, fresh=fresh) as (job, place):
+        learned = train_dataset(dataset, spec, job, place, split=kind, target=whom)
+    if helps():
+        return
     if json:
         print_json(read_card(out))
         return

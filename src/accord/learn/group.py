@@ -52,6 +52,13 @@ class Group:
         return tuple(told.tolist())
 
 
+def leave() -> None:
+    """Wait for the others and part, so that nobody talks to one who has gone; does nothing for one alone."""
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
 def device_of(wanted: str) -> torch.device:
     """The device a run asks for; ``auto``: the process's own GPU where there is one, else the CPU.
 
