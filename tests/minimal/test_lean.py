@@ -19,7 +19,7 @@ HOLDS_AN_EXTRA = {
     "accord.client.calling": "httpx2",
 }
 """The modules that may import an extra at once; others reach them only when they are named."""
-NEURAL = ("bodies", "item_table", "lightgcn", "propagation", "reader", "sequences", "sequential")
+NEURAL = ("attended", "bodies", "item_table", "lightgcn", "propagation", "reader", "sequences", "sequential")
 HOLDS_AN_EXTRA |= {f"accord.models.{name}": "torch" for name in NEURAL}
 FUSING = ("attention", "bilinear", "concat", "gate", "learned", "listwise", "net", "texts")
 HOLDS_AN_EXTRA |= {f"accord.fuse.{name}": "torch" for name in FUSING}

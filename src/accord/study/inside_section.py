@@ -15,7 +15,7 @@ from accord.study.wording import DASH, count, number, percent, signed
 OTHER = "var(--k0)"
 STEPS = 5
 """Shades of popularity."""
-_KINDS = {"source": "learned by the source", "content": "encoded content"}
+_KINDS = {"source": "learned", "content": "encoded content"}
 
 
 def inside_section(raw: Mapping[str, Any], places: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _interests(raw: Mapping[str, Any]) -> dict[str, Any]:
             _name(place),
             [
                 words(_category(one)),
-                words(", ".join(map(str, one.get("central") or []))),
+                words(" · ".join(map(str, one.get("central") or []))),
                 Cell(count(one.get("events"))),
                 Cell(percent(one.get("share"), 0)),
                 Cell(count(served.count(place))),
