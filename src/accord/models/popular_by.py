@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from copy import copy
 from dataclasses import replace
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 from scipy.sparse import csr_array, diags_array
 
@@ -18,6 +16,7 @@ from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.queries import Queries
 from accord.core.run import Run
+from accord.models.labels import keys_of, labels_of
 from accord.models.linear import HistoryConfig, HistoryReader
 from accord.models.placed import moved, resized, without
 
@@ -62,7 +61,7 @@ class PopularBy(HistoryReader):
     def _fit(self, data: Dataset, run: Run) -> None:
         self.popularity = _sums(data, np.arange(data.n_events), np.zeros(data.n_events, np.int64), 1).toarray()[0]
         if self.config.by != "hour" and self.config.by in data.items.column_names:
-            rows, labels = _labels(data.items[self.config.by])
+            rows, labels = labels_of(data.items[self.config.by])
             self.keys, parts = np.unique(labels, return_inverse=True)
             shape = (data.n_items, len(self.keys))
             self.members = csr_array((np.ones(len(rows), np.float32), (rows, parts)), shape=shape)
@@ -80,7 +79,7 @@ class PopularBy(HistoryReader):
         if self.config.by == "hour" or self.config.by not in data.items.column_names:
             return
         items = np.concatenate([edited, added])
-        rows, labels = _labels(data.items[self.config.by].take(pa.array(items)))
+        rows, labels = labels_of(data.items[self.config.by].take(pa.array(items)))
         self._know(np.unique(labels))
         none = np.zeros(len(self.keys), dtype=bool)
         changed = np.zeros(n, dtype=bool)
@@ -128,7 +127,7 @@ class PopularBy(HistoryReader):
         if by not in data.events.column_names:
             known = sorted({*data.items.column_names, *data.events.column_names})
             raise CannotFit(f"neither items nor events have a column {by!r}", value=known)
-        return _labels(data.events[by])
+        return labels_of(data.events[by])
 
     def _scores(self, queries: Queries) -> Floats:
         sizes = np.asarray(self.counts.sum(axis=1), np.float32)
@@ -156,10 +155,7 @@ class PopularBy(HistoryReader):
         if self.config.by == "hour":
             rows = np.flatnonzero(np.isfinite(queries.now))
             return rows, _hours(queries.now[rows])
-        values = queries.context.get(self.config.by, ())
-        some = [(row, _key(value)) for row, value in enumerate(values) if value is not None]
-        table = np.array(some, np.int64).reshape(-1, 2)
-        return table[:, 0], table[:, 1]
+        return keys_of(queries.context.get(self.config.by, np.empty(0, object)))
 
 
 def _sums(data: Dataset, rows: Longs, parts: Longs, n_parts: int) -> Sparse:
@@ -171,20 +167,3 @@ def _sums(data: Dataset, rows: Longs, parts: Longs, n_parts: int) -> Sparse:
 
 def _hours(times: np.ndarray) -> Longs:
     return (times // HOUR % 24).astype(np.int64)
-
-
-def _labels(column: pa.ChunkedArray[Any]) -> tuple[Longs, Longs]:
-    """The row and the key of every value of a column; lists have several, nulls none."""
-    values: Any = column.combine_chunks()
-    rows = np.arange(len(values))
-    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
-        rows, values = pc.list_parent_indices(values).to_numpy(), pc.list_flatten(values)
-    some = values.is_valid().to_numpy(zero_copy_only=False)
-    coded = values.drop_null().dictionary_encode()
-    keys = np.array([_key(value) for value in coded.dictionary.to_pylist()], np.int64)
-    return rows[some].astype(np.int64), keys[coded.indices.to_numpy()]
-
-
-def _key(value: object) -> int:
-    """The same number for the same name on every machine."""
-    return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=8).digest(), signed=True)

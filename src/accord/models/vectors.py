@@ -54,3 +54,11 @@ def lowest_unless(placed: Bools, scores: Floats) -> Floats:
         lowest = scores.min(axis=1, keepdims=True)
         scores[:, missing] = np.where(np.isinf(lowest), 0.0, lowest)  # where nothing has a vector
     return scores
+
+
+def products(states: Floats, vectors: Floats) -> Floats:
+    """``float32[B, n]``: of ``max_k x_k . y_j`` with ``x``: ``float32[B, K, dim]`` and ``y``: ``float32[n, dim]``."""
+    best = states[:, 0] @ vectors.T
+    for place in range(1, states.shape[1]):
+        np.maximum(best, states[:, place] @ vectors.T, out=best)
+    return best

@@ -117,6 +117,8 @@ _ZH = _Phrases(
         "what comes next": "接下来的选择",
         "the order of what was done": "行为的先后顺序",
         "behaviour along the graph": "行为关系图",
+        "behaviour through a net": "经神经网络归纳的行为",
+        "taste and circumstances": "口味与情境",
         "behaviour and content": "行为与内容",
         "behaviour that content predicts": "由内容预测的行为",
         "behaviour around like content": "相似内容周围的行为",
