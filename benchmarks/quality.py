@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,7 +37,9 @@ class Case:
     """Options of ``accord evaluate``; ``{data}`` stands for the set's folder."""
     order: str = "auto"
     gates: dict[str, float] = field(default_factory=dict[str, float])
-    """What the fused list must reach, by ``test: metric``."""
+    """What the fused list of ``balanced`` must reach, by ``test: metric``."""
+    best: dict[str, float] = field(default_factory=dict[str, float])
+    """What that of ``best`` must reach."""
     gib: float | None = None
     """The most memory it may take."""
     hide: float | None = None
@@ -61,12 +63,14 @@ CASES = (
         "amazon-beauty",
         options=("--no-refit",),
         gates={"test: recall@10": 0.124, "test: ndcg@10": 0.076},
+        best={"test: recall@10": 0.135, "test: ndcg@10": 0.081},
     ),
     Case(
         "beauty",
         "amazon-beauty, leave-last-out, refitted with the validation events",
         "amazon-beauty",
         gates={"test: recall@10": 0.131, "test: ndcg@10": 0.081},
+        best={"test: recall@10": 0.141, "test: ndcg@10": 0.086},
     ),
     Case(
         "beauty-cold",
@@ -114,6 +118,7 @@ CASES = (
         order="none",
         options=("--train", "{data}/train.csv.gz", "--test", "{data}/test.csv.gz"),
         gates={"test: recall@20": 0.180, "test: ndcg@20": 0.150},
+        best={"test: recall@20": 0.187, "test: ndcg@20": 0.155},
         gib=8.0,
     ),
 )
@@ -137,7 +142,8 @@ def main() -> None:
 def run_case(case: Case, arguments: argparse.Namespace) -> None:
     """Import, evaluate in a process of its own, write the table."""
     source, work = arguments.data / case.data, arguments.work
-    dataset, out = work / "data" / f"{case.data}-{case.order}", work / case.name
+    name = named(case, arguments)
+    dataset, out = work / "data" / f"{case.data}-{case.order}", work / name
     if not dataset.exists():
         command = [ACCORD, "import", "--events", str(source / case.events)]
         if (source / ITEMS).exists():
@@ -152,17 +158,22 @@ def run_case(case: Case, arguments: argparse.Namespace) -> None:
     cost = timed([*command, "--quiet"], cache)
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     shown = " ".join(["accord", *command[1:]]).replace(str(arguments.data), "DATA").replace(str(work), "WORK")
-    text = table(case, metrics, cost, shown)
+    text = table(replace(case, gates=case.best if arguments.preset == "best" else case.gates), metrics, cost, shown)
     (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / f"{case.name}.md").write_text(text, encoding="utf-8")
+    (HERE / "results" / f"{name}.md").write_text(text, encoding="utf-8")
     print(text, flush=True)
+
+
+def named(case: Case, arguments: argparse.Namespace) -> str:
+    """What the table is called: by the case, and by the preset where that is not ``balanced``."""
+    return case.name if arguments.preset == "balanced" else f"{arguments.preset}-{case.name}"
 
 
 def without_mix(case: Case, arguments: argparse.Namespace) -> Path:
     """The preset as a file, with the case's share of hidden items."""
     from accord.pipeline.spec import preset
 
-    path = arguments.work / f"{case.name}.toml"
+    path = arguments.work / f"{named(case, arguments)}.toml"
     spec = preset(arguments.preset).model_copy(update={"hide": case.hide})
     path.write_text(spec.to_toml(), encoding="utf-8")
     return path
