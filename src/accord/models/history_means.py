@@ -1,0 +1,96 @@
+"""The mean of a history: one vector for what somebody did, and what is learned from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from accord.core.arrays import Floats, Longs, Sparse
+from accord.learn.packed import Packed
+from accord.learn.targets import Targets
+from accord.models.sequences import Batch, Windows, ranges
+
+TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """How the events of a window are predicted, and how fast they fade."""
+
+    ordered: bool
+    """Each event from those before it; else from all others of the window."""
+    tau: float
+    """An event that ``d`` newer ones followed counts ``exp(-d / tau)``; inf: all count alike."""
+    ahead: int
+    """How many of the coming events each state predicts, the k-th counting ``exp(-k / FADE)``."""
+
+
+FADE = 1.5
+
+
+@dataclass(frozen=True)
+class MeanBatch:
+    """Some windows as tensors: what is read, and what each state is to predict."""
+
+    packed: Packed
+    items: Tensor
+    """``int64[N]``: what is read."""
+    weights: Tensor
+    """``float32[N]``: how much each event counts."""
+    targets: Targets
+    """Of the state at each event that is read."""
+    ahead: Ahead
+
+    @classmethod
+    def of(cls, windows: Windows, rows: Longs, ahead: Ahead, device: torch.device) -> MeanBatch:
+        """The windows of some rows."""
+        if ahead.ordered:
+            batch = Batch.of(windows, rows, ahead.ahead, FADE, device)
+            return cls(batch.packed, batch.items, batch.weights, batch.targets, ahead)
+        history = windows.history.take(rows)
+        items = torch.from_numpy(history.items.astype(np.int64)).to(device)
+        weights = torch.from_numpy(history.weights).to(device)
+        state = np.repeat(np.arange(len(history.items)), np.repeat(history.lengths, history.lengths))
+        starts, ends = (np.repeat(edge, history.lengths) for edge in (history.offsets[:-1], history.offsets[1:]))
+        at, other = (torch.from_numpy(values).to(device) for values in (state, ranges(starts, ends)))
+        targets = Targets(items[:, None], weights[:, None], at, items[other])
+        return cls(Packed.of(history.lengths, device), items, weights, targets, ahead)
+
+    def means(self, vectors: Tensor) -> Tensor:
+        """``float32[N, dim]``: the weighted mean of what each state reads; ``vectors``: ``[N, dim]``, of the events."""
+        counted = torch.cat([vectors * self.weights[:, None], self.weights[:, None]], dim=1)
+        sums = self.packed.flat(self._shares(counted) @ self.packed.padded(counted))
+        return sums[:, :-1] / sums[:, -1:].clamp(min=TINY)
+
+    def _shares(self, like: Tensor) -> Tensor:
+        """``float32[L, L]``: how much each state takes of each event of its row; padding holds zeros."""
+        place = torch.arange(self.packed.longest, device=like.device)
+        age = place[:, None] - place
+        if not self.ahead.ordered:
+            return (age != 0).to(like.dtype)
+        faded = torch.exp(-age.clamp(min=0) / self.ahead.tau) if math.isfinite(self.ahead.tau) else torch.ones_like(age)
+        return (faded * (age >= 0)).to(like.dtype)
+
+
+class Taste(nn.Module):
+    """The mean of a history to the vector of a person: a small net beside the mean itself, both normed."""
+
+    def __init__(self, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.before, self.after = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.deep = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, means: Tensor) -> Tensor:
+        """``float32[N, dim]`` to the same."""
+        told = self.dropout(self.before(means))
+        return self.after(told + self.deep(told))
+
+
+def mean_rows(read: Sparse, vectors: Floats) -> Floats:
+    """``float32[B, dim]``: means of ``vectors[n, dim]`` by the weights ``read[B, n]``, none of them negative."""
+    return (read @ vectors) / np.maximum(read.sum(axis=1), TINY)[:, None].astype(np.float32)
