@@ -93,4 +93,5 @@ class Taste(nn.Module):
 
 def mean_rows(read: Sparse, vectors: Floats) -> Floats:
     """``float32[B, dim]``: means of ``vectors[n, dim]`` by the weights ``read[B, n]``, none of them negative."""
-    return (read @ vectors) / np.maximum(read.sum(axis=1), TINY)[:, None].astype(np.float32)
+    mass = np.maximum(read.sum(axis=1), TINY)
+    return np.asarray((read @ vectors) / mass[:, None], np.float32)
