@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 import torch
 
 from accord.learn.mined import MinedObjective
-from accord.learn.objective import ObjectiveConfig
+from accord.learn.objective import Objective, ObjectiveConfig
 from accord.learn.softmax import full_softmax
 from accord.learn.targets import Targets
 
@@ -42,6 +42,15 @@ def test_with_all_candidates_as_hard_ones_it_is_the_full_softmax(loss, states, i
     targets = drawn_targets(counts, 0)
     ours = objective(loss, counts).against(states, lambda some: items[some], targets, torch.arange(ITEMS))
     torch.testing.assert_close(ours, full_softmax(states, items, targets))
+
+
+def test_without_hard_ones_a_batch_is_corrected_alike(states, items):
+    counts = torch.arange(1.0, ITEMS + 1)
+    targets = drawn_targets(counts, 0)
+    ours = objective("in_batch", counts)
+    plain = Objective(ours.config, counts, torch.Generator())
+    table = items.__getitem__
+    torch.testing.assert_close(plain(states, table, targets), ours.against(states, table, targets, NONE))
 
 
 @pytest.mark.parametrize("hard", [NONE, torch.tensor([3, 17, 30])], ids=["none", "three"])

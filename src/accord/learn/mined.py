@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from accord.learn.objective import UNDRAWN, Objective
+from accord.learn.objective import Objective
 from accord.learn.sampled import Table, sampled_logits, sampled_softmax
 from accord.learn.targets import Targets
 
@@ -31,12 +31,3 @@ class MinedObjective(Objective):
             correction = torch.cat([self._log_probability(drawn, targets), torch.zeros(len(hard), device=hard.device)])
             return sampled_softmax(positive, negative, targets.weights, correction)
         return self._of(positive, negative, both, targets)
-
-    def _log_probability(self, drawn: Tensor, targets: Targets) -> Tensor:
-        """``float32[m]``: the logarithm of the probability that each of the drawn candidates was drawn."""
-        if self.kind == "sampled":
-            share = min(self.config.negatives, self.n) / self.n
-            return torch.full((len(drawn),), share, device=drawn.device).log()
-        p = self.log_share.to(drawn.device)[drawn].exp()
-        draws = int((targets.items >= 0).sum())
-        return (-torch.expm1(draws * torch.log1p(-p))).clamp(min=UNDRAWN).log()

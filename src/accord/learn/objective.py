@@ -70,7 +70,7 @@ class Objective:
         if self.kind in ("softmax", "sampled"):
             return sampled_softmax(positive, negative, targets.weights)
         if self.kind == "in_batch":
-            return sampled_softmax(positive, negative, targets.weights, self.log_share.to(drawn.device)[drawn])
+            return sampled_softmax(positive, negative, targets.weights, self._log_probability(drawn, targets))
         if self.kind == "gbce":
             return gbce(positive, negative, targets.weights, min(1.0, len(drawn) / self.n), self.config.trust)
         return (bce if self.kind == "bce" else bpr)(positive, negative, targets.weights)
@@ -81,3 +81,16 @@ class Objective:
             return torch.unique(targets.items[targets.items >= 0])
         m = min(self.config.negatives, self.n)
         return torch.randperm(self.n, generator=self.generator)[:m].to(targets.items.device)
+
+    def _log_probability(self, drawn: Tensor, targets: Targets) -> Tensor:
+        """``float32[m]``: the logarithm of the probability that each of the drawn candidates was drawn.
+
+        In a batch that is ``1 - (1 - p)^N``: an item stands there once however often it comes up among N targets. The
+        share p alone would be too small by about N, and what is drawn count N times as much against the target.
+        """
+        if self.kind == "sampled":
+            share = min(self.config.negatives, self.n) / self.n
+            return torch.full((len(drawn),), share, device=drawn.device).log()
+        p = self.log_share.to(drawn.device)[drawn].exp()
+        draws = int((targets.items >= 0).sum())
+        return (-torch.expm1(draws * torch.log1p(-p))).clamp(min=UNDRAWN).log()
