@@ -14,8 +14,9 @@ from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.slate import Slate
 from accord.data import splits
+from accord.data.choices import chosen_events
 from accord.fuse.base import EVENTS
-from accord.fuse.click import Click, chosen_events
+from accord.fuse.click import Click
 from accord.fuse.heads import Cells, Marks, Scale
 from accord.fuse.rating import Rating
 

@@ -18,8 +18,9 @@ from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.learn.packed import Packed
 from accord.models.bodies import Attention, body_of, turned
-from accord.models.sequences import Batch, Windows, gap_classes, held_back, ndcg_at_10
+from accord.models.sequences import Batch, Windows, held_back, ndcg_at_10
 from accord.models.sequential import Sequential, SequentialConfig
+from accord.models.told import gap_classes
 
 RUN = Run(cache=None)
 N, COLD = 20, 5

@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from accord.core import columns as c
-from accord.core.arrays import Bools, Doubles, Floats, Longs
+from accord.core.arrays import Doubles, Floats, Longs
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.history import History
 from accord.core.run import Run
 from accord.core.slate import Slate
+from accord.data.choices import SHOWN, chosen_events
 from accord.data.holdout import Holdout
 from accord.fuse.biases import learn_biases, user_biases
 from accord.fuse.heads import Cells, Head, HeadConfig, Scale, evidence, marked
@@ -32,7 +30,7 @@ TINY = 1e-7
 class ClickConfig(HeadConfig):
     """What counts as not chosen."""
 
-    shown: tuple[str, ...] = ("impression", "exposure", "shown")
+    shown: tuple[str, ...] = SHOWN
     """Kinds of events that say an item was shown, not that it was chosen."""
     negatives: int = Field(default=20, ge=1)
     """Cells drawn for each choice where the log has no impressions."""
@@ -167,20 +165,6 @@ class Click(Head):
     def _shown(self, slate: Slate, values: Doubles) -> Floats:
         """Away from 0 and 1, NaN at empty places."""
         return np.where(slate.filled, np.clip(values, TINY, 1 - TINY), np.nan).astype(np.float32)
-
-
-def chosen_events(data: Dataset, shown: tuple[str, ...]) -> Bools:
-    """``bool[E]``: which events are choices; the others only say that an item was shown."""
-    chosen = np.ones(data.n_events, dtype=bool)
-    if c.EVENT in data.events.column_names:
-        kinds = data.events[c.EVENT]
-        chosen &= ~pc.is_in(kinds, value_set=pa.array(list(shown), kinds.type)).to_numpy()
-    if c.VALUE in data.events.column_names:
-        values = data.events[c.VALUE].to_numpy()
-        values = values[~np.isnan(values)]
-        if len(values) and np.isin(values, (0, 1)).all():
-            chosen &= data.events[c.VALUE].to_numpy() != 0
-    return chosen
 
 
 def _not_chosen(

@@ -14,6 +14,7 @@ from accord.core.dataset import Dataset
 from accord.core.history import History
 from accord.learn.packed import Packed
 from accord.learn.targets import Targets
+from accord.models.told import Told, tensor
 
 HELD = 2_000
 """The most users whose newest event is held back for validation."""
@@ -40,8 +41,7 @@ class Windows:
         ends = history.offsets[rows + 1] - back * last
         starts = np.maximum(history.offsets[rows], ends - last - 1)
         index = ranges(starts, ends)
-        taken = (history.items[index], history.times[index], history.weights[index])
-        return cls(History(offsets_of(ends - starts), *taken))
+        return cls(history.picked(index, offsets_of(ends - starts)))
 
     def shuffled(self, rng: np.random.Generator, size: int) -> list[Longs]:
         """The rows of each batch of one epoch: about ``size`` events, in rows of like length."""
@@ -67,15 +67,29 @@ class Batch:
     """Of the events that are read."""
     items: Tensor
     """``int64[N]``: what is read."""
-    gaps: Tensor
-    """``int64[N]``: class of the time since the event before; see ``gap_classes``."""
-    weights: Tensor
-    """``float32[N]``: how much each event counts."""
+    told: Told
+    """What is known of it beside."""
     targets: Targets
 
+    @property
+    def weights(self) -> Tensor:
+        """``float32[N]``: how much each event counts."""
+        return self.told.weights
+
     @classmethod
-    def of(cls, windows: Windows, rows: Longs, ahead: int, tau: float, device: torch.device) -> Batch:
-        """The windows of some rows; each state predicts up to ``ahead`` events, the k-th counting ``exp(-k / tau)``."""
+    def of(
+        cls,
+        windows: Windows,
+        rows: Longs,
+        ahead: int,
+        tau: float,
+        device: torch.device,
+        wanted: Bools | None = None,
+    ) -> Batch:
+        """The windows of some rows; each state predicts up to ``ahead`` events, the k-th counting ``exp(-k / tau)``.
+
+        ``wanted``: ``bool[E]``, which events of these rows are to be predicted at all; None: all.
+        """
         history = windows.history.take(rows)
         lengths = history.lengths - 1
         read = history.keep(history.age > 0)
@@ -83,13 +97,15 @@ class Batch:
         place = ranges(history.offsets[:-1], history.offsets[1:] - 1)
         at = place[:, None] + 1 + np.arange(ahead)
         there = at < ends[:, None]
-        items = np.where(there, history.items[np.minimum(at, len(history.items) - 1)], -1)
-        counted = np.where(there, np.exp(-np.arange(ahead) / tau), 0.0)
-        counted /= counted.sum(axis=1, keepdims=True)
+        at = np.minimum(at, len(history.items) - 1)
+        items = np.where(there, history.items[at], -1)
+        counted = np.where(there if wanted is None else there & wanted[at], np.exp(-np.arange(ahead) / tau), 0.0)
+        counted /= np.maximum(counted.sum(axis=1, keepdims=True), 1e-12)
         known = _known(read)
         tensors = (items.astype(np.int64), counted.astype(np.float32), *known)
-        targets = Targets(*(torch.from_numpy(values).to(device) for values in tensors))
-        return cls(Packed.of(lengths, device), *_inputs(read, device), targets)
+        targets = Targets(*(tensor(values, device) for values in tensors))
+        packed, numbers, told = inputs_of(read, device)
+        return cls(packed, numbers, told, targets)
 
     def masked(self, share: float) -> tuple[Batch, Tensor]:
         """The same windows, to be guessed in part: hidden events are the targets; and ``bool[N]``, which are hidden.
@@ -105,16 +121,15 @@ class Batch:
         targets = Targets(of[:, None], torch.ones(len(of), 1, device=of.device), none, none)
         return replace(self, targets=targets), hidden
 
-
-def _inputs(read: History, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    arrays = (read.items.astype(np.int64), gap_classes(read), read.weights)
-    items, gaps, weights = (torch.from_numpy(np.ascontiguousarray(values)).to(device) for values in arrays)
-    return items, gaps, weights
+    def counting(self, factors: Tensor) -> Batch:
+        """The same, each target counting ``factors`` (``float32[N]``) of what it did."""
+        return replace(self, targets=replace(self.targets, weights=self.targets.weights * factors[:, None]))
 
 
-def inputs_of(read: History, device: torch.device) -> tuple[Packed, Tensor, Tensor, Tensor]:
-    """Histories (none of them empty) as a model reads them: packing, items, gap classes, weights."""
-    return Packed.of(read.lengths, device), *_inputs(read, device)
+def inputs_of(read: History, device: torch.device) -> tuple[Packed, Tensor, Told]:
+    """Histories (none of them empty) as a model reads them: packing, items, and what is known of each event."""
+    items = tensor(read.items.astype(np.int64), device)
+    return Packed.of(read.lengths, device), items, Told.of(read, device)
 
 
 def _known(read: History) -> tuple[Longs, Longs]:
@@ -123,18 +138,6 @@ def _known(read: History) -> tuple[Longs, Longs]:
     states = np.repeat(np.arange(len(read.items)), place + 1)
     index = ranges(np.repeat(read.offsets[:-1], read.lengths), np.arange(len(read.items)) + 1)
     return states, read.items[index].astype(np.int64)
-
-
-GAPS = 24
-"""Classes of gaps: 0 is no clock or the first event, then doubling from one second."""
-
-
-def gap_classes(history: History) -> Longs:
-    """``int64[N]``: class of the time since the event before in the same row, by its logarithm."""
-    gaps = np.diff(history.times, prepend=np.nan)
-    gaps[history.offsets[:-1][history.lengths > 0]] = np.nan
-    classes = 1 + np.log2(np.maximum(np.nan_to_num(gaps, nan=0.0), 0.0) + 1)
-    return np.where(np.isnan(gaps), 0, np.minimum(classes, GAPS - 1)).astype(np.int64)
 
 
 @dataclass(frozen=True)

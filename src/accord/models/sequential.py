@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, cast
 
 import numpy as np
 import torch
-from pydantic import Field
-from torch import Tensor, nn
+from pydantic import AfterValidator, Field
+from scipy.special import expit
+from torch import nn
 
-from accord.core.arrays import Bools, Floats, Longs
+from accord.core.arrays import Bools, Floats, Ints, Longs
 from accord.core.dataset import Dataset
-from accord.core.errors import ArtefactError, CannotFit
+from accord.core.errors import ArtefactError, CannotFit, InputError
 from accord.core.history import History
 from accord.core.part import State
-from accord.core.queries import Queries
+from accord.core.queries import CELLS, Queries
 from accord.core.run import Run
+from accord.core.slate import EMPTY
+from accord.data.choices import SHOWN
 from accord.learn.group import device_of
+from accord.learn.heads import PairHead
 from accord.learn.loop import Loop, first_weights
 from accord.learn.objective import ObjectiveConfig
 from accord.models.attended import by_event, noting
 from accord.models.bodies import Kind, Positions
-from accord.models.item_table import Form, ItemTable
-from accord.models.neural import NeuralSource, PickItems, under
-from accord.models.reader import Reader
-from accord.models.sequences import Batch, Held, Windows, held_back, inputs_of
+from accord.models.features import Clock, Features
+from accord.models.item_table import Form
+from accord.models.logged import Cut, Log
+from accord.models.neural import NeuralSource, under
+from accord.models.next_items import Net, NextItems, net_of
+from accord.models.reader import Known, Reader
+from accord.models.sequences import Windows, inputs_of
+from accord.models.tasks import (
+    CLICK,
+    RATING,
+    Tasks,
+    checked,
+    choices_of,
+    heads_of,
+    heads_of_state,
+    marks_of,
+    weights_of,
+)
 
 
 class SequentialConfig(ObjectiveConfig):
@@ -50,6 +67,22 @@ class SequentialConfig(ObjectiveConfig):
     """Only the newest so many events are read."""
     gaps: bool = True
     """Whether the time since the event before is read, where the log has a clock."""
+    kinds: bool = True
+    """Whether it is read what was done (a view, a purchase), where the log has kinds of events."""
+    values: bool = True
+    """Whether the values of events are read (ratings, prices), where the log has any."""
+    context: tuple[str, ...] = ()
+    """Columns of events: circumstances of what is asked for, by name in ``Queries.context``."""
+    clock: tuple[Clock, ...] = ()
+    """``hour`` and ``weekday`` (UTC) of what is asked for."""
+    unknown: float = Field(default=0.1, ge=0, lt=1)
+    """In this share of the rows kinds and values, and of the targets each circumstance, are not told while training."""
+    tasks: Annotated[Tasks, AfterValidator(checked)] = Field(default={"next": 1.0})
+    """What is learned beside the ``next`` item, and what each counts: ``rating`` (the value of an event), ``click``
+    (whether an item that was shown is chosen; what was not is no next item then). ``learned``: all that the log can
+    feed, weighed by what each leaves open."""
+    shown: tuple[str, ...] = SHOWN
+    """For the task ``click``: kinds of events that say an item was shown, not that it was chosen."""
     item: Form = "sum"
     """What an item is: ``id`` (a vector of its own), ``content``, ``sum`` of both, or ``bounded`` (content with a
     correction of limited length)."""
@@ -80,6 +113,10 @@ class Sequential(NeuralSource):
     vectors: Floats
     """``float32[n, dim]``: the item table as it was trained."""
     reader: Reader
+    heads: nn.ModuleDict
+    """What was learned beside the next item, by task."""
+    features: Features
+    """What circumstances are told apart."""
 
     def _fit(self, data: Dataset, run: Run) -> None:
         config: SequentialConfig = self.config
@@ -88,23 +125,44 @@ class Sequential(NeuralSource):
                 "dim must be a multiple of twice the heads", value=f"dim {config.dim}, heads {config.heads}"
             )
         known = data.item_counts > 0
-        history, held = held_back(data, run.rng("held back"), wanted=config.patience > 0)
-        windows = Windows.of(history, config.last)
+        self.features = Features.of(data, (), config.context, config.clock)
+        log = self._log(data)
+        cut = Cut.of(data, log, run.rng("held back"), wanted=config.patience > 0)
+        windows = Windows.of(cut.rows, config.last)
         if not len(windows.history):
             raise CannotFit("no user has two events")
+        counts = weights_of(config.tasks, log.marks, log.chosen)
         with first_weights(run):
-            net = Net(self._table(data, known), Reader(config)).to(device_of(run.device))
-        task = NextItems(net, config, windows, held, known)
+            table = self._table(data, known)
+            reader = Reader(config, Known.of(log.kinds, log.values, self.features.sizes))
+            net = net_of(table, reader, heads_of(log, config.dim, data.n_items, counts), counts, config.tasks)
+        task = NextItems(net.to(device_of(run.device)), config, windows, log, cut, known)
         self.trained = Loop(task, config, run, "sequential", (data.digest,)).train()
         self._keep(net.cpu().eval(), known)
+
+    def _log(self, data: Dataset) -> Log:
+        config: SequentialConfig = self.config
+        return Log(
+            data.event_items,
+            data.event_kinds if config.kinds else None,
+            data.event_values if config.values else None,
+            self.features.of_events(data),
+            marks_of(data, config.tasks),
+            choices_of(data, config.tasks, config.shown),
+        )
 
     def _keep(self, net: Net, known: Bools) -> None:
         """Work out the table once: scoring needs nothing else of it, and growing only what reads content."""
         with torch.no_grad():
             parts = torch.arange(len(known)).split(ROWS)
             self.vectors = np.concatenate([net.table(part).numpy() for part in parts])
-        self.reader, self.content = net.reader, net.table.content_state()
+        self.reader, self.heads, self.content = net.reader, net.heads, net.table.content_state()
         self.placed = known | np.any(self.vectors != 0, axis=1)
+
+    @property
+    def reads_told(self) -> bool:
+        """Whether the fitted source reads the kinds or values of the events of a history."""
+        return self.reader.reads_told
 
     def _append(self, first: Floats) -> None:
         self.vectors = np.concatenate([self.vectors, first])
@@ -118,14 +176,51 @@ class Sequential(NeuralSource):
         history = queries.history.keep(self.placed[queries.history.items])  # of others nothing is known
         rows = np.flatnonzero(history.lengths)
         if len(rows):
-            states[rows] = self._read(history.take(rows))
+            states[rows] = self._read(history.take(rows), self.features.of_queries(queries)[rows])
         return states
 
-    def _read(self, history: History) -> Floats:
-        """``float32[B, dim]``: the last state of each history, none of them empty."""
-        packed, items, gaps, weights = inputs_of(history.last(self.config.last), torch.device("cpu"))
+    def _read(self, history: History, classes: Longs) -> Floats:
+        """``float32[B, dim]``: the last state of each history, none of them empty, in its circumstances."""
+        packed, items, told = inputs_of(history.last(self.config.last), torch.device("cpu"))
         with torch.no_grad():
-            return self.reader.last(torch.from_numpy(self.vectors)[items], gaps, weights, packed).numpy()
+            states = self.reader.last(torch.from_numpy(self.vectors)[items], told, packed)
+            return self.reader.asking(states, torch.from_numpy(classes)).numpy()
+
+    def ratings(self, queries: Queries, items: Ints) -> Floats:
+        """``float32[B, K]``: the expected values of events on given items, NaN at ``EMPTY``.
+
+        Raises ``InputError`` where ``rating`` was no task.
+        """
+        return self._said(RATING, queries, items)
+
+    def clicks(self, queries: Queries, items: Ints) -> Floats:
+        """``float32[B, K]``: the probabilities that given items are chosen once shown, NaN at ``EMPTY``.
+
+        Raises ``InputError`` where ``click`` was no task.
+        """
+        return expit(self._said(CLICK, queries, items))
+
+    def _said(self, task: str, queries: Queries, items: Ints) -> Floats:
+        if task not in self.heads:
+            have = ", ".join(self.heads) or "the next item alone"
+            remedy = f"Add {task!r} to the tasks and train again."
+            raise InputError("the source has not learned to say this", place="tasks", value=have, remedy=remedy)
+        out = np.full(items.shape, np.nan, np.float32)
+        step = max(1, CELLS // max(1, items.shape[1] * self.config.dim))
+        states = self.user_vectors(queries)
+        for start in range(0, len(items), step):
+            out[start : start + step] = self._part(task, states[start : start + step], items[start : start + step])
+        return out
+
+    def _part(self, task: str, states: Floats, items: Ints) -> Floats:
+        known = np.where(items == EMPTY, 0, items).astype(np.int64)
+        there = known < len(self.vectors)
+        vectors = self.vectors[np.where(there, known, 0)] * there[..., None]
+        with torch.no_grad():
+            head = cast("PairHead", self.heads[task])
+            wide = torch.from_numpy(states)[:, None]
+            said = head.told(head(wide, torch.from_numpy(vectors), torch.from_numpy(known))).numpy()
+        return np.where(items == EMPTY, np.nan, said).astype(np.float32)
 
     def attention(self, queries: Queries) -> Floats | None:
         """``float32[B, H]``: the share of each event (padded to the longest, H) in what the last state takes in.
@@ -144,65 +239,31 @@ class Sequential(NeuralSource):
         return by_event(noted[0], history, read)
 
     def state(self) -> State:
-        """The learned arrays, what reads content, and the weights of the network."""
-        weights = self.reader.state_dict()
-        return super().state() | {f"{READER}{name}": values.numpy() for name, values in weights.items()}
+        """The learned arrays, what reads content and circumstances, and the weights of the network and its heads."""
+        parts = {READER: self.reader, HEADS: self.heads}
+        weights = {f"{prefix}{name}": v.numpy() for prefix, p in parts.items() for name, v in p.state_dict().items()}
+        return super().state() | weights | (self.features.state() if self._circumstances else {})
+
+    @property
+    def _circumstances(self) -> bool:
+        return bool(self.config.context or self.config.clock)
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing or of another shape."""
         super().load_state(arrays)
-        self.reader = Reader(self.config).eval()
+        config, own = self.config, under(arrays, READER)
+        named = ((), config.context, config.clock)
+        self.features = Features.of_state(arrays, *named, "Sequential") if self._circumstances else NO_FEATURES
+        self.reader = Reader(config, Known.of_state(own, self.features.sizes)).eval()
         try:
-            weights = {name: torch.from_numpy(values.copy()) for name, values in under(arrays, READER).items()}
-            self.reader.load_state_dict(weights)
+            self.reader.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in own.items()})
+            self.heads = heads_of_state(under(arrays, HEADS), config.dim)
         except RuntimeError as error:
             raise ArtefactError(f"the saved network does not fit ({error})", remedy="Train it again.") from None
         return self
 
 
-READER = "reader/"
+READER, HEADS = "reader/", "heads/"
+NO_FEATURES = Features((), (), (), (), np.empty(0, np.int64), np.empty((0, 0), np.int64))
 ROWS = 1 << 14
 """Items whose vectors are worked out at a time."""
-
-
-class Net(nn.Module):
-    """What is trained together: the item table and the reader of sequences."""
-
-    def __init__(self, table: ItemTable, reader: Reader) -> None:
-        super().__init__()
-        self.table, self.reader = table, reader
-
-
-class NextItems(PickItems):
-    """The task: which items come next, among all items with events."""
-
-    def __init__(self, net: Net, config: SequentialConfig, windows: Windows, held: Held, known: Bools) -> None:
-        counts = np.bincount(windows.history.items, minlength=len(known))
-        super().__init__(net, config, held, known, counts)
-        self.windows = windows
-
-    def batches(self, rng: np.random.Generator) -> Sequence[Longs]:
-        """The rows of each batch."""
-        return self.windows.shuffled(rng, self.config.batch)
-
-    def loss(self, rows: Longs) -> tuple[Tensor, Tensor]:
-        """The sum of the losses of a batch, and the sum of their weights."""
-        batch = Batch.of(self.windows, rows, self.config.ahead, self.config.tau, self.device)
-        reader, table = self.module.reader, self._table()
-        hidden = None
-        if self.config.mode == "masked":
-            batch, hidden = batch.masked(self.config.masking)
-        states = reader(table(batch.items), batch.gaps, batch.weights, batch.packed, hidden)
-        states = states if hidden is None else states[hidden]
-        targets = batch.targets.numbered(self.number)
-        return self.objective(states, lambda items: table(self.candidates[items]), targets), targets.total
-
-    def _reader(self) -> tuple[Floats, Callable[[Longs], Floats]]:
-        vectors: Tensor = self.module.table(torch.arange(len(self.number), device=self.device))
-
-        def states(rows: Longs) -> Floats:
-            history = self.held.history.take(rows).last(self.config.last)
-            packed, items, gaps, weights = inputs_of(history, self.device)
-            return self.module.reader.last(vectors[items], gaps, weights, packed).cpu().numpy()
-
-        return vectors.cpu().numpy(), states
