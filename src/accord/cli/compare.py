@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
+from accord.cli import options
 from accord.cli.console import make_run, output, print_json
 from accord.cli.figures import print_comparison
-from accord.cli.options import Device, Fresh, Json, LinksOption, Quiet, Seed, TargetOption, Track
 from accord.core.config import parse
 from accord.study.comparing import compare_dataset, named_specs
 from accord.study.resuming import inside, resumable
@@ -53,8 +53,8 @@ def run(
     against: Annotated[
         str | None, typer.Option(help="With which the others are compared; the first if absent.")
     ] = None,
-    target: TargetOption = "items",
-    links: LinksOption = None,
+    target: options.TargetOption = "items",
+    links: options.LinksOption = None,
     split: Annotated[str, typer.Option(help="leave-last, temporal or random.")] = "leave-last",
     cuts: Annotated[int, typer.Option(min=1, max=8, help="Rolling cuts of a temporal split.")] = 1,
     train: Annotated[str | None, typer.Option(help="Training events of an official split.")] = None,
@@ -66,12 +66,12 @@ def run(
     shared_cache: Annotated[
         bool, typer.Option("--shared-cache", help="Take encoded content from the cache; its time is then not counted.")
     ] = False,
-    seed: Seed = 0,
-    device: Device = "auto",
-    track: Track = None,
-    fresh: Fresh = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    track: options.Track = None,
+    fresh: options.Fresh = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Run the job and print its tables."""
     values = {"target": target, "links": links, "split": split, "cuts": cuts, "train": train, "valid": valid}

@@ -9,21 +9,9 @@ from typing import Annotated
 
 import typer
 
+from accord.cli import options
 from accord.cli.console import make_run, output, print_json
 from accord.cli.figures import print_evaluation
-from accord.cli.options import (
-    ConfigFile,
-    Device,
-    Fresh,
-    Json,
-    LinksOption,
-    Preset,
-    Quiet,
-    Seed,
-    TargetOption,
-    Track,
-    chosen_spec,
-)
 from accord.core.config import parse
 from accord.study import resuming
 from accord.study.evaluation import evaluate_dataset
@@ -57,10 +45,10 @@ def register(app: typer.Typer) -> None:
 def run(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder made by accord import.")],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
-    preset: Preset = "balanced",
-    config: ConfigFile = None,
-    target: TargetOption = "items",
-    links: LinksOption = None,
+    preset: options.Preset = "balanced",
+    config: options.ConfigFile = None,
+    target: options.TargetOption = "items",
+    links: options.LinksOption = None,
     split: Annotated[str, typer.Option(help="leave-last, temporal or random.")] = "leave-last",
     cuts: Annotated[int, typer.Option(min=1, max=8, help="Rolling cuts of a temporal split.")] = 1,
     train: Annotated[str | None, typer.Option(help="Training events of an official split.")] = None,
@@ -73,12 +61,12 @@ def run(
     inside: Annotated[
         Inside, typer.Option(help="Maps of vectors on the page: pca, umap (slow; extra inside), or off for no look.")
     ] = "pca",
-    seed: Seed = 0,
-    device: Device = "auto",
-    track: Track = None,
-    fresh: Fresh = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    track: options.Track = None,
+    fresh: options.Fresh = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Run the job and print its main table."""
     settings = parse(
@@ -96,7 +84,7 @@ def run(
         },
         "accord evaluate",
     )
-    spec = chosen_spec(preset, config)
+    spec = options.chosen_spec(preset, config)
     command = shlex.join(["accord", *sys.argv[1:]])
     started = make_run(seed, quiet=quiet or json, device=device, track=track)
     with resuming.resumable(started, resuming.inside(out), fresh=fresh) as job:

@@ -7,20 +7,8 @@ from typing import Annotated
 
 import typer
 
+from accord.cli import options
 from accord.cli.console import make_run, output, print_json
-from accord.cli.options import (
-    ConfigFile,
-    Device,
-    Fresh,
-    Json,
-    LinksOption,
-    Preset,
-    Quiet,
-    Seed,
-    TargetOption,
-    Track,
-    chosen_spec,
-)
 from accord.cli.together import helps, training
 from accord.core.config import parse
 from accord.data.people import Target
@@ -55,24 +43,24 @@ def register(app: typer.Typer) -> None:
 def run(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder made by accord import.")],
     out: Annotated[Path, typer.Option(help="Folder of the trained pipeline.")],
-    preset: Preset = "balanced",
-    config: ConfigFile = None,
-    target: TargetOption = "items",
-    links: LinksOption = None,
+    preset: options.Preset = "balanced",
+    config: options.ConfigFile = None,
+    target: options.TargetOption = "items",
+    links: options.LinksOption = None,
     split: Annotated[
         str | None, typer.Option(help="What validates: leave-last, temporal or random; by default what the log allows.")
     ] = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    track: Track = None,
-    fresh: Fresh = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    track: options.Track = None,
+    fresh: options.Fresh = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Run the job and say what was chosen."""
     kind = parse(SplitSettings, {"split": split}, "accord train").split if split else None
     whom = parse(Target, {"target": target, "links": links}, "accord train")
-    spec = chosen_spec(preset, config)
+    spec = options.chosen_spec(preset, config)
     started = make_run(seed, quiet=quiet or json, device=device, track=track)
     with training(started, out, fresh=fresh) as (job, place):
         learned = train_dataset(dataset, spec, job, place, split=kind, target=whom)

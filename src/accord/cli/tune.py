@@ -12,20 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from accord.cli import options
 from accord.cli.console import make_run, output, print_json
-from accord.cli.options import (
-    ConfigFile,
-    Device,
-    Fresh,
-    Json,
-    LinksOption,
-    Preset,
-    Quiet,
-    Seed,
-    TargetOption,
-    Track,
-    chosen_spec,
-)
 from accord.core.config import parse
 from accord.core.errors import InputError
 from accord.study.resuming import inside, resumable
@@ -61,29 +49,29 @@ def register(app: typer.Typer) -> None:
 def run(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder made by accord import.")],
     out: Annotated[Path, typer.Option(help="Folder for the results and the study.")],
-    preset: Preset = "balanced",
-    config: ConfigFile = None,
+    preset: options.Preset = "balanced",
+    config: options.ConfigFile = None,
     trials: Annotated[int, typer.Option(min=1, help="How many trials, those before an interruption included.")] = 50,
     time: Annotated[str | None, typer.Option(help="Begin no trial after so long, as in 90s, 30m, 1h30m.")] = None,
     source: Annotated[str | None, typer.Option(help="Tune this source alone, by its own list.")] = None,
     prune: Annotated[bool, typer.Option(help="Give up trials whose searched sources stay behind alone.")] = True,
-    target: TargetOption = "items",
-    links: LinksOption = None,
+    target: options.TargetOption = "items",
+    links: options.LinksOption = None,
     split: Annotated[str, typer.Option(help="leave-last, temporal or random.")] = "leave-last",
     train: Annotated[str | None, typer.Option(help="Training events of an official split.")] = None,
     valid: Annotated[str | None, typer.Option(help="Its validation events; cut from training if absent.")] = None,
     test: Annotated[str | None, typer.Option(help="Its test events, which are left out.")] = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    track: Track = None,
-    fresh: Fresh = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    track: options.Track = None,
+    fresh: options.Fresh = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Run the job and print what changed."""
     given = {"target": target, "links": links, "split": split, "train": train, "valid": valid, "test": test}
     settings = parse(SplitSettings, given, "accord tune")
-    spec = chosen_spec(preset, config)
+    spec = options.chosen_spec(preset, config)
     budget = Budget(trials, math.inf if time is None else seconds_of(time))
     command = shlex.join(["accord", *sys.argv[1:]])
     with resumable(make_run(seed, quiet=quiet or json, device=device, track=track), inside(out), fresh=fresh) as job:
