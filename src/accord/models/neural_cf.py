@@ -144,11 +144,10 @@ class PairReader(nn.Module):
     def scores(self, read: Sparse, vectors: Tensor, halves: Tensor) -> Floats:
         """``float32[B, n]``, fresh: scores of all items by what was read of them, ``read[B, n]``; zeros for nothing."""
         read = positive_part(read)
-        out = np.zeros((len(read.indptr) - 1, len(vectors)), np.float32)
         users = self.taste(torch.from_numpy(mean_rows(read, vectors.cpu().numpy())).to(vectors.device))
-        for row in np.flatnonzero(np.diff(read.indptr)).tolist():
-            out[row] = self.pairs.scores(users[row], vectors, halves).cpu().numpy()
-        return out
+        scores = self.pairs.scores(users, vectors, halves).cpu().numpy()
+        scores[np.diff(read.indptr) == 0] = 0
+        return scores
 
 
 class Net(nn.Module):

@@ -54,15 +54,16 @@ class PairNet(nn.Module):
         """``float32[n, h]``: what the first layer makes of items, whoever asks; of no width where there is no net."""
         return items[:, :0] if self.deep is None else self.deep.of_item(items[:, -self.dim :])
 
-    def scores(self, user: Tensor, items: Tensor, halves: Tensor) -> Tensor:
-        """``float32[n]``: one person, ``[width]``, and many items, ``[n, width]``, with their ``halves``."""
-        scores = items.new_zeros(len(items))
+    def scores(self, users: Tensor, items: Tensor, halves: Tensor) -> Tensor:
+        """``float32[B, n]``: some people, ``[B, width]``, and many items, ``[n, width]``, with their ``halves``."""
         if self.product is not None:
-            scores += items[:, : self.dim] @ (self.product * user[: self.dim])
+            scores = (self.product * users[:, : self.dim]) @ items[:, : self.dim].T
+        else:
+            scores = items.new_zeros((len(users), len(items)))
         if self.deep is not None:
-            half = self.deep.of_user(user[None, -self.dim :])
-            for start in range(0, len(items), ROWS):
-                scores[start : start + ROWS] += self.deep.logits(half, halves[start : start + ROWS])[0]
+            for row, half in zip(scores, self.deep.of_user(users[:, -self.dim :]), strict=True):
+                for start in range(0, len(items), ROWS):
+                    row[start : start + ROWS] += self.deep.logits(half[None], halves[start : start + ROWS])[0]
         return scores
 
 
