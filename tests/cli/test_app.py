@@ -165,7 +165,7 @@ def test_the_installed_program_ends_with_code_2() -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [done.stderr.strip()]
-    assert "balanced, fast" in done.stderr
+    assert "balanced, best, fast" in done.stderr
 
 
 def test_a_reader_that_leaves_early_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
