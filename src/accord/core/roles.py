@@ -63,6 +63,20 @@ class HasVectors(Protocol):
 
 
 @runtime_checkable
+class Predicts(Protocol):
+    """A source that says of given items what heads say: ratings, or probabilities of being chosen."""
+
+    @property
+    def predicts(self) -> tuple[str, ...]:
+        """What it has learned to say: ``rating``, ``click``."""
+        ...
+
+    def predict(self, measure: str, queries: Queries, items: Ints) -> Floats:
+        """``float32[B, K]``: one of these of given items, NaN at empty places."""
+        ...
+
+
+@runtime_checkable
 class Grows(Protocol):
     """A source that takes in new items without a fit."""
 

@@ -19,7 +19,7 @@ from accord.core.slate import Slate
 from accord.data.choices import SHOWN, chosen_events
 from accord.data.holdout import Holdout
 from accord.fuse.biases import learn_biases, user_biases
-from accord.fuse.heads import Cells, Head, HeadConfig, Scale, evidence, marked
+from accord.fuse.heads import Cells, Head, HeadConfig, Scale, evidence, marked, predicted_by
 
 FEWEST = 10
 """With fewer held-back choices, or fewer cells not chosen, everybody gets the base rate."""
@@ -48,7 +48,8 @@ class Click(Head):
     (as many events as validation holds of each user), over all items he has not met: cells not chosen are drawn
     uniformly, and each counts for as many as it stands for, so that probabilities keep the rate of all cells (King and
     Zeng, "Logistic regression in rare events data", 2001). Features: every source's standard score, the fused score,
-    the item's events, the length of the history, and with impressions the rates of item and user.
+    the item's events, the length of the history, with impressions the rates of item and user, and the log-odds of the
+    sources that predict choices themselves.
     """
 
     Config = ClickConfig
@@ -57,7 +58,7 @@ class Click(Head):
 
     def __init__(self, config: ClickConfig | None = None, **values: object) -> None:
         super().__init__(config, **values)
-        n = len(self.config.sources) + 5
+        n = len(self.config.sources) + 5 + len(self.config.predicting)
         self.rates: Doubles = np.zeros(3)
         """Share of cells chosen, choices a query, and 1 where the log has impressions."""
         self.item_bias: Floats = np.zeros(0, np.float32)
@@ -158,9 +159,10 @@ class Click(Head):
             user = user_biases(marked(rated), float(self.rates[0]), self.item_bias, self.config.damp)
         given = np.stack([user, np.log1p(rated.lengths)], axis=1)[:, None, :]
         told = np.moveaxis(np.broadcast_to(given, (*items.shape, 2)), 2, 0)
-        return np.stack(
-            [self.item_bias[items].astype(np.float64), *told, *evidence(slate, self.config.sources)], axis=2
-        )
+        chances = [slate.column(predicted_by(name, self.measures)) for name in self.config.predicting]
+        odds = [np.nan_to_num(logit(np.clip(chance.astype(np.float64), TINY, 1 - TINY))) for chance in chances]
+        own = self.item_bias[items].astype(np.float64)
+        return np.stack([own, *told, *evidence(slate, self.config.sources), *odds], axis=2)
 
     def _shown(self, slate: Slate, values: Doubles) -> Floats:
         """Away from 0 and 1, NaN at empty places."""

@@ -32,6 +32,8 @@ class HeadConfig(Config):
 
     sources: tuple[str, ...] = Field(min_length=1)
     """The slate columns to read beside ``score`` and ``events``, in order."""
+    predicting: tuple[str, ...] = ()
+    """Sources that predict the same as the head, in columns of the slate that ``predicted_by`` names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,11 @@ def evidence(slate: Slate, sources: tuple[str, ...]) -> list[Doubles]:
     scores = standardised(slate, sources).astype(np.float64)
     events = np.log1p(np.nan_to_num(slate.column(EVENTS)).astype(np.float64))
     return [*np.moveaxis(scores, 2, 0), np.nan_to_num(slate.column(SCORE)).astype(np.float64), events]
+
+
+def predicted_by(source: str, measure: str) -> str:
+    """The column of the slate in which a source predicts what a head does."""
+    return f"{source}.{measure}"
 
 
 @dataclass(frozen=True, slots=True)

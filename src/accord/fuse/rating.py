@@ -17,7 +17,7 @@ from accord.core.history import History
 from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.fuse.biases import learn_biases, user_biases
-from accord.fuse.heads import Cells, Head, HeadConfig, Scale, evidence, marked
+from accord.fuse.heads import Cells, Head, HeadConfig, Scale, evidence, marked, predicted_by
 from accord.fuse.neighbourhood import deviations, similarities
 
 FEWEST = 30
@@ -47,7 +47,8 @@ class Rating(Head):
     The base is the damped bias model (Koren, Bell and Volinsky, "Matrix factorization techniques for recommender
     systems", 2009); the user's bias and what he thought of similar items are read from the marks in his history, so
     somebody never seen is served the same. Features: that deviation and its support, both biases, how much was rated,
-    the item's events, and every source's standard score. ``w`` is a ridge on held-back ratings, its penalty chosen by
+    the item's events, every source's standard score, and how far from the base the sources that predict ratings
+    themselves see it. ``w`` is a ridge on held-back ratings, its penalty chosen by
     leave-one-out; where nothing helps it shrinks to the bias model.
     """
 
@@ -61,7 +62,7 @@ class Rating(Head):
         self.item_bias: Floats = np.zeros(0, np.float32)
         self.item_mean: Floats = np.zeros(0, np.float32)
         self.alike: Sparse = csr_array(np.zeros((0, 0), np.float32))
-        n = len(self.config.sources) + 7
+        n = len(self.config.sources) + 7 + len(self.config.predicting)
         self.weights: Doubles = np.append(0.0, np.zeros(n))
         """Intercept, then one weight a feature."""
         self.feature_mean: Doubles = np.zeros(n)
@@ -150,7 +151,9 @@ class Rating(Head):
         item = self._of_items(self.item_bias, slate)
         given = np.stack([user, np.log1p(rated.lengths)], axis=1)[:, None, :]
         columns = [moved, np.log1p(support), item, *np.moveaxis(np.broadcast_to(given, (*item.shape, 2)), 2, 0)]
-        return np.stack([*columns, *evidence(slate, self.config.sources)], axis=2)
+        base = self._base(slate, rated) if self.config.predicting else 0.0
+        told = [slate.column(predicted_by(name, self.measures)) - base for name in self.config.predicting]
+        return np.stack([*columns, *evidence(slate, self.config.sources), *map(np.nan_to_num, told)], axis=2)
 
     def _of_items(self, values: Floats, slate: Slate) -> Doubles:
         return values[np.maximum(slate.items, 0)].astype(np.float64)

@@ -200,6 +200,15 @@ class Sequential(NeuralSource):
         """
         return expit(self._said(CLICK, queries, items))
 
+    @property
+    def predicts(self) -> tuple[str, ...]:
+        """The tasks beside the next item."""
+        return tuple(self.heads)
+
+    def predict(self, measure: str, queries: Queries, items: Ints) -> Floats:
+        """``ratings`` or ``clicks``, by the name of the task."""
+        return self.ratings(queries, items) if measure == RATING else self.clicks(queries, items)
+
     def _said(self, task: str, queries: Queries, items: Ints) -> Floats:
         if task not in self.heads:
             have = ", ".join(self.heads) or "the next item alone"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from accord.core import catalog
 from accord.core.arrays import Floats
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
-from accord.core.roles import Recommender
+from accord.core.roles import Predicts, Recommender
 from accord.core.run import Run
 from accord.data.holdout import Holdout, Split
 from accord.fuse.heads import Cells, Head
@@ -68,7 +69,9 @@ def _draft(pipeline: Pipeline, sources: Mapping[str, Recommender], split: Split,
 
 def _learned(draft: Pipeline, name: str, split: Split, run: Run) -> Head:
     spec = draft.spec
-    head: Head = make("heads", spec.heads[name], f"heads.{name}", sources=tuple(draft.fuser.config.sources))
+    sources = tuple(draft.fuser.config.sources)
+    predicting = tuple(source for source in sources if _predicts(draft.sources[source], spec.heads[name]["kind"]))
+    head: Head = make("heads", spec.heads[name], f"heads.{name}", sources=sources, predicting=predicting)
     head.fit(split.train, run)
     drawn = run.rng(f"queries of the head {name}").permutation(len(split.valid))
     holdout = split.valid.take(np.sort(drawn[: enough(split.valid, spec.max_validation)]))
@@ -77,6 +80,11 @@ def _learned(draft: Pipeline, name: str, split: Split, run: Run) -> Head:
     cells = head.cells(holdout, split.refit, run.rng(f"cells of the head {name}"))
     slate, rated = replace(draft, heads={name: head}).for_head(holdout.queries, cells.items, name)
     return head.learn(slate, rated, cells, run)
+
+
+def _predicts(source: Recommender, kind: str) -> bool:
+    """Whether a source predicts what a kind of head does."""
+    return isinstance(source, Predicts) and catalog.find("heads", kind).measures in source.predicts
 
 
 def _copy(head: Head) -> Head:

@@ -16,10 +16,10 @@ from accord.core.errors import InputError
 from accord.core.history import History
 from accord.core.parallel import cores, mapped
 from accord.core.queries import CELLS, Queries
-from accord.core.roles import Encoder, Explains, Recommender, Scored
+from accord.core.roles import Encoder, Explains, Predicts, Recommender, Scored
 from accord.core.slate import EMPTY, Slate
 from accord.fuse.base import EVENTS, Fuser, Panel
-from accord.fuse.heads import Head, Marks
+from accord.fuse.heads import Head, Marks, predicted_by
 from accord.pipeline.compiled import CompiledCatalogue
 from accord.pipeline.sources import Guard, Sources, best_of, gather, score_all
 from accord.pipeline.spaces import NOWHERE, Spaces
@@ -182,7 +182,17 @@ class Pipeline:
             raise InputError("one row of known item numbers a query is needed", place="items", value=items.shape)
         rated = self._marks[head].rated(queries) if marks is None else replace(queries.history, weights=marks)
         free = replace(queries, include_seen=True, exclude=None, candidates=None, open=None)
-        return (self.score(free, items) if len(queries) else Slate(items)), rated
+        return (self._predicted(free, self.score(free, items), head) if len(queries) else Slate(items)), rated
+
+    def _predicted(self, queries: Queries, slate: Slate, head: str) -> Slate:
+        """With what sources predict themselves that a head reads."""
+        measure = self.heads[head].measures
+        for name in self.heads[head].config.predicting:
+            source = self.sources[name]
+            if isinstance(source, Predicts):
+                said = source.predict(measure, queries, slate.items)
+                slate = slate.with_column(predicted_by(name, measure), said)
+        return slate
 
     def head(self, name: str) -> Head:
         """A head by name. Raises ``InputError`` naming the heads there are."""
