@@ -81,9 +81,13 @@ WEIGHTS = np.array([1.0, 2.0, 0.5, 1.0, 3.0, 1.0], np.float32)
 EVENTS = replace(History.of([[4, 2, 7, 2], [1, 3]]), weights=WEIGHTS)
 
 
+def batch_settings(tau: float) -> tuple:
+    return np.arange(2), Ahead(True, tau, 2), CPU
+
+
 @pytest.mark.parametrize("tau", [2.0, np.inf])
 def test_a_mean_holds_what_came_before_the_newer_more(tau):
-    batch = MeanBatch.of(Windows(EVENTS), np.arange(2), Ahead(True, tau, 2), CPU)
+    batch = MeanBatch.of(Windows(EVENTS), *batch_settings(tau))
     vectors = torch.randn(8, DIM)
     means = batch.means(vectors[batch.items])
     assert batch.items.tolist() == [4, 2, 7, 1]
@@ -92,6 +96,9 @@ def test_a_mean_holds_what_came_before_the_newer_more(tau):
         shares = WEIGHTS[:length] * np.exp(-np.arange(length)[::-1] / tau)
         wanted = torch.from_numpy((shares / shares.sum()).astype(np.float32)) @ vectors[[4, 2, 7][:length]]
         torch.testing.assert_close(means[state], wanted)
+    against = replace(EVENTS, weights=WEIGHTS * [1, -1, 1, 1, 1, 1])
+    batch = MeanBatch.of(Windows(replace(against, weights=against.weights.astype(np.float32))), *batch_settings(tau))
+    torch.testing.assert_close(batch.means(vectors[batch.items])[1], vectors[4])
     read = History.of([[4, 2, 7], [1]])
     read = replace(read, weights=WEIGHTS[[0, 1, 2, 4]])
     asked = mean_rows(read.matrix(8, tau), vectors.numpy())

@@ -15,6 +15,7 @@ SPECIAL = {
     "sequential": {"exact": False, "late": {}},
     "lightgcn": {"exact": False},
     "neural_cf": {"exact": False},
+    "joint": {"exact": False, "late": {}},
     "two_tower": {"exact": False},
     "ials": {"exact": False},  # starts from a random number for each user and item
     "spectral": {"late": {"tau": 2.0, "last": 3, "alpha": 1.0}},
@@ -26,7 +27,13 @@ SMALL = {"dim": 16, "epochs": 12, "patience": 0, "batch": 20, "dropout": 0.1, "l
 """A network that learns 48 items in half a second."""
 GRAPH = {"dim": 16, "epochs": 10, "patience": 0, "batch": 128, "lr": 2e-2, "average": 0.9}
 TOWERS = {"dim": 16, "epochs": 15, "patience": 0, "batch": 128, "lr": 2e-2, "average": 0.9}
-BASE = {"sequential": SMALL, "neural_cf": SMALL | {"epochs": 20}, "lightgcn": GRAPH, "two_tower": TOWERS}
+BASE = {
+    "sequential": SMALL,
+    "joint": SMALL,
+    "neural_cf": SMALL | {"epochs": 20},
+    "lightgcn": GRAPH,
+    "two_tower": TOWERS,
+}
 FORMS = {
     "popular": [{"half_life": 2.0}],
     "item_knn": [{"near": 2.0, "back": 0.3}, {"k": 4, "shrink": 0.0, "tau": 3.0}],
@@ -47,6 +54,10 @@ FORMS = {
         {"columns": ("tfidf",), "item": "sum"},
         {"columns": ("minilm", "attributes"), "item": "bounded", "body": "gru"},
         {"body": "gated", "loss": "sampled", "negatives": 16},
+    ],
+    "joint": [
+        {"columns": ("tfidf",), "weights": "learned"},
+        {"columns": ("minilm", "attributes"), "item": "bounded", "body": "gru", "mix": 0.2},
     ],
     "neural_cf": [
         {"columns": ("tfidf",)},

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from accord.core.arrays import Floats, Longs, Sparse
+from accord.core.arrays import Bools, Floats, Longs, Sparse
 from accord.learn.packed import Packed
 from accord.learn.targets import Targets
 from accord.models.sequences import Batch, Windows, ranges
@@ -40,20 +40,22 @@ class MeanBatch:
     items: Tensor
     """``int64[N]``: what is read."""
     weights: Tensor
-    """``float32[N]``: how much each event counts."""
+    """``float32[N]``: how much each event counts, nothing where its weight is negative."""
     targets: Targets
     """Of the state at each event that is read."""
     ahead: Ahead
 
     @classmethod
-    def of(cls, windows: Windows, rows: Longs, ahead: Ahead, device: torch.device) -> MeanBatch:
-        """The windows of some rows."""
+    def of(
+        cls, windows: Windows, rows: Longs, ahead: Ahead, device: torch.device, wanted: Bools | None = None
+    ) -> MeanBatch:
+        """The windows of some rows; ``wanted``: which of their events are to be predicted, where there is an order."""
         if ahead.ordered:
-            batch = Batch.of(windows, rows, ahead.ahead, FADE, device)
-            return cls(batch.packed, batch.items, batch.weights, batch.targets, ahead)
+            batch = Batch.of(windows, rows, ahead.ahead, FADE, device, wanted)
+            return cls(batch.packed, batch.items, batch.weights.clamp(min=0), batch.targets, ahead)
         history = windows.history.take(rows)
         items = torch.from_numpy(history.items.astype(np.int64)).to(device)
-        weights = torch.from_numpy(history.weights).to(device)
+        weights = torch.from_numpy(np.maximum(history.weights, 0)).to(device)
         state = np.repeat(np.arange(len(history.items)), np.repeat(history.lengths, history.lengths))
         starts, ends = (np.repeat(edge, history.lengths) for edge in (history.offsets[:-1], history.offsets[1:]))
         at, other = (torch.from_numpy(values).to(device) for values in (state, ranges(starts, ends)))

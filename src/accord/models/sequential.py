@@ -26,7 +26,7 @@ from accord.learn.objective import ObjectiveConfig
 from accord.models.attended import by_event, noting
 from accord.models.bodies import Kind, Positions
 from accord.models.features import Clock, Features
-from accord.models.item_table import Form
+from accord.models.item_table import Form, ItemTable
 from accord.models.logged import Cut, Log
 from accord.models.neural import NeuralSource, under
 from accord.models.next_items import Net, NextItems, net_of
@@ -131,14 +131,22 @@ class Sequential(NeuralSource):
         windows = Windows.of(cut.rows, config.last)
         if not len(windows.history):
             raise CannotFit("no user has two events")
-        counts = weights_of(config.tasks, log.marks, log.chosen)
         with first_weights(run):
-            table = self._table(data, known)
-            reader = Reader(config, Known.of(log.kinds, log.values, self.features.sizes))
-            net = net_of(table, reader, heads_of(log, config.dim, data.n_items, counts), counts, config.tasks)
-        task = NextItems(net.to(device_of(run.device)), config, windows, log, cut, known)
-        self.trained = Loop(task, config, run, "sequential", (data.digest,)).train()
+            net = self._net(self._table(data, known), log).to(device_of(run.device))
+        task = self._task(net, windows, log, cut, known)
+        self.trained = Loop(task, config, run, type(self).__name__.lower(), (data.digest,)).train()
         self._keep(net.cpu().eval(), known)
+
+    def _net(self, table: ItemTable, log: Log) -> Net:
+        """What is trained."""
+        config: SequentialConfig = self.config
+        counts = weights_of(config.tasks, log.marks, log.chosen)
+        reader = Reader(config, Known.of(log.kinds, log.values, self.features.sizes))
+        return net_of(table, reader, heads_of(log, config.dim, len(table.rows), counts), counts, config.tasks)
+
+    def _task(self, net: Net, windows: Windows, log: Log, cut: Cut, known: Bools) -> NextItems:
+        """What it is trained on."""
+        return NextItems(net, self.config, windows, log, cut, known)
 
     def _log(self, data: Dataset) -> Log:
         config: SequentialConfig = self.config

@@ -117,6 +117,7 @@ _ZH = _Phrases(
         "what comes next": "接下来的选择",
         "the order of what was done": "行为的先后顺序",
         "behaviour along the graph": "行为关系图",
+        "behaviour and its order": "行为及其先后顺序",
         "behaviour through a net": "经神经网络归纳的行为",
         "taste and circumstances": "口味与情境",
         "behaviour and content": "行为与内容",
