@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import shop
 from accord.core.dataset import Dataset
@@ -12,6 +13,10 @@ from accord.fuse.rank import Rank
 from accord.pipeline.artefact import save
 from accord.pipeline.learning import Learned, learn
 from accord.pipeline.pipeline import Pipeline
+
+# how long it takes to draw an example says something of the machine alone
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

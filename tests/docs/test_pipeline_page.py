@@ -9,9 +9,10 @@ PAGE = pages.text("docs/pipeline.md")
 
 
 def test_the_example_can_be_built():
-    (example,) = pages.TOML.findall(PAGE)
-    spec = spec_of(example, "docs/pipeline.md")
-    assert spec.sources["like"]["column"] in spec.encoders
+    example, going_on = (spec_of(text, "docs/pipeline.md") for text in pages.TOML.findall(PAGE))
+    assert example.sources["like"]["column"] in example.encoders
+    assert going_on.sources["ease"]["reg"] == 400
+    assert "trending" not in going_on.sources
 
 
 def test_the_tables_name_every_preset_table_and_key():

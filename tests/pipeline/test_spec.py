@@ -87,11 +87,12 @@ def test_a_file_goes_on_from_a_preset() -> None:
 
 
 def test_what_a_preset_has_can_be_left_out_or_replaced() -> None:
-    text = 'extends = "fast"\nfusers = [{ kind = "rank" }]\nsearch = false\n[sources]\nmarkov = false\n'
+    text = 'extends = "fast"\nfusers = [{ kind = "rank" }]\n[sources]\nmarkov = false\n'
     spec, base = spec_of(text, "mine"), preset("fast")
     assert spec.sources == {name: values for name, values in base.sources.items() if name != "markov"}
     assert spec.fusers == [{"kind": "rank"}]
-    assert spec.search.values == {}
+    assert {key for key in base.search.values if key not in spec.search.values} == {"markov.tau"}
+    assert spec_of(text.replace("[sources]", "search = false\n[sources]"), "mine").search.values == {}
 
 
 def test_only_a_preset_can_be_gone_on_from() -> None:

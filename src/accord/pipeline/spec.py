@@ -100,7 +100,8 @@ def spec_of(text: str, place: str) -> PipelineSpec:
     """Parse TOML text and check that every part can be built."""
     values = _tables(text, place)
     if EXTENDS in values:
-        values = _merged(_tables(preset_text(str(values.pop(EXTENDS)), f"{place}: {EXTENDS}"), EXTENDS), values)
+        base = _tables(preset_text(str(values.pop(EXTENDS)), f"{place}: {EXTENDS}"), EXTENDS)
+        values = _merged(_without_search(base, values.get("sources", {})), values)
     spec = parse(PipelineSpec, values, place)
     check(spec, place)
     return spec
@@ -123,6 +124,14 @@ def _merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
         else:
             out[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return out
+
+
+def _without_search(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The base without values to try for sources that are left out."""
+    search: dict[str, Any] = base.get("search", {})
+    tried: dict[str, Any] = search.get("values", {})
+    kept = {key: options for key, options in tried.items() if changes.get(key.partition(".")[0]) is not False}
+    return base if kept == tried else {**base, "search": {**search, "values": kept}}
 
 
 def check(spec: PipelineSpec, place: str) -> None:
