@@ -7,6 +7,7 @@ pytest.importorskip("torch")
 
 import torch
 
+from accord.core.errors import ArtefactError
 from accord.learn.heads import DAMP, PairHead
 
 
@@ -67,5 +68,5 @@ def test_saved_and_loaded() -> None:
     loaded = PairHead.of_state(3, arrays)
     pair = torch.randn(2, 3), torch.randn(2, 3), torch.tensor([0, 3])
     torch.testing.assert_close(loaded.told(loaded(*pair)), made.told(made(*pair)))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ArtefactError, match="does not fit"):
         PairHead.of_state(3, {name: values for name, values in arrays.items() if name != "map.bias"})

@@ -52,6 +52,16 @@ def _is_sparse(value: Any) -> bool:
     return isinstance(value, csr_array)
 
 
+def under(arrays: State, prefix: str) -> State:
+    """The arrays whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
+
+
+def prefixed(prefix: str, arrays: State) -> State:
+    """The arrays with a prefix before their names."""
+    return {f"{prefix}{name}": values for name, values in arrays.items()}
+
+
 def pack(values: Mapping[str, Any]) -> State:
     """Arrays and sparse matrices as arrays; a matrix becomes four, ``name.data`` ... ``name.shape``."""
     arrays: State = {}

@@ -14,7 +14,7 @@ from accord.core import catalog
 from accord.core.arrays import Matrix
 from accord.core.config import Config
 from accord.core.errors import InputError
-from accord.core.part import State
+from accord.core.part import State, under
 from accord.core.roles import Encoder
 from accord.core.run import Run
 from accord.encode.sentences import unit
@@ -88,9 +88,7 @@ class Concat(Encoder):
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave."""
         for number, part in enumerate(self.parts):
-            prefix = f"{number}."
-            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            part.load_state(own)
+            part.load_state(under(arrays, f"{number}."))
         return self
 
 

@@ -14,7 +14,7 @@ from accord.core import catalog
 from accord.core.arrays import Bools, Floats, Matrix
 from accord.core.config import Config
 from accord.core.errors import CannotFit
-from accord.core.part import State
+from accord.core.part import State, prefixed, under
 from accord.core.roles import Encoder
 from accord.core.run import Run
 from accord.encode.terms import digest
@@ -79,13 +79,12 @@ class Projection(Encoder):
 
     def state(self) -> State:
         """Mean and axes, and the inner encoder's arrays with a prefix."""
-        return super().state() | {INNER + name: array for name, array in self.inner.state().items()}
+        return super().state() | prefixed(INNER, self.inner.state())
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave."""
         super().load_state(arrays)
-        own = {name.removeprefix(INNER): array for name, array in arrays.items() if name.startswith(INNER)}
-        self.inner.load_state(own)
+        self.inner.load_state(under(arrays, INNER))
         self.dim = self.axes.shape[1]
         return self
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from accord.core.arrays import Bools, Floats, Longs
 from accord.core.errors import ArtefactError
-from accord.core.part import State
+from accord.core.part import State, prefixed, under
 from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.fuse.base import Fuser, FuserConfig, Panel, standardised
@@ -22,6 +22,7 @@ from accord.fuse.sheet import Sheet, row_blocks
 from accord.fuse.weighted import Weighted
 from accord.learn.loop import first_weights
 from accord.learn.settings import TrainConfig
+from accord.learn.weights import saved_weights, with_weights
 
 DRAFT, DRAFT_EPOCHS = 2_000, 15
 """The most queries and epochs of a draft."""
@@ -126,7 +127,7 @@ class Learned(Fuser):
         gone = set(self.config.sources) - set(sources)
         other.met = self.met & np.array([name not in gone for name in self.config.vectors], dtype=bool)
         if self.net is not None:
-            arrays = {name: values.numpy() for name, values in self.net.state_dict().items()}
+            arrays = saved_weights(self.net)
             arrays |= {name: arrays[name][places] for name in (*self.net.by_source, *_TOPS)}
             other.net = other._net_of(arrays)
         return other
@@ -147,18 +148,18 @@ class Learned(Fuser):
 
     def state(self) -> State:
         """The arrays of the weighted sum and of the network."""
-        arrays = {f"{BASE}{name}": values for name, values in self.base.state().items()}
+        arrays = prefixed(BASE, self.base.state())
         arrays |= {"heard": self.heard, "met": self.met, "gain": self.gain}
-        return arrays | ({} if self.net is None else {f"{NET}{name}": v for name, v in _arrays(self.net).items()})
+        return arrays | ({} if self.net is None else saved_weights(self.net, NET))
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing or of another shape."""
-        self.base.load_state(_under(arrays, BASE))
+        self.base.load_state(under(arrays, BASE))
         for name in ("heard", "met", "gain"):
             if name not in arrays or arrays[name].shape != getattr(self, name).shape:
                 raise ArtefactError(f"the saved {type(self).__name__} lacks {name}", remedy="Train it again.")
             setattr(self, name, arrays[name])
-        learned = _under(arrays, NET)
+        learned = under(arrays, NET)
         self.net = self._net_of(learned) if learned else None
         return self
 
@@ -223,24 +224,10 @@ class Learned(Fuser):
 
     def _net_of(self, arrays: State) -> Net:
         """A network with these arrays."""
-        down = _under(arrays, "texts.down.")
+        down = under(arrays, "texts.down.")
         net = self.Net(self.config, {name: values.shape[0] for name, values in down.items()})
-        try:
-            net.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in arrays.items()})
-        except (RuntimeError, TypeError) as error:
-            kind = type(self).__name__
-            raise ArtefactError(f"the saved {kind} is damaged ({error})", remedy="Train it again.") from None
-        net.eval()
-        return net
+        return with_weights(net, arrays)
 
 
 _TOPS = ("top_centre", "top_scale")
 """Buffers of every network whose first axis is the sources."""
-
-
-def _arrays(net: Net) -> State:
-    return {name: values.numpy() for name, values in net.state_dict().items()}
-
-
-def _under(arrays: State, prefix: str) -> State:
-    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}

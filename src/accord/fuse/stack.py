@@ -15,7 +15,7 @@ from accord.core.arrays import Bools, Doubles, Floats, Longs
 from accord.core.columns import SCORE
 from accord.core.config import parse
 from accord.core.errors import ArtefactError
-from accord.core.part import State
+from accord.core.part import State, prefixed, under
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.core.slate import Slate
@@ -163,13 +163,11 @@ class Stack(Fuser):
         texts = {
             f"trees.{n}": np.frombuffer(trees.text.encode("ascii"), np.uint8) for n, trees in enumerate(self.trees)
         }
-        return {f"base.{name}": array for name, array in self.base.state().items()} | texts | {"trial": self.trial}
+        return prefixed("base.", self.base.state()) | texts | {"trial": self.trial}
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where the trees are damaged."""
-        self.base.load_state(
-            {name.removeprefix("base."): array for name, array in arrays.items() if name.startswith("base.")}
-        )
+        self.base.load_state(under(arrays, "base."))
         if "trial" not in arrays:
             raise ArtefactError("the saved Stack lacks its trial", remedy="Train it again.")
         texts = [arrays[name] for name in sorted(arrays) if name.startswith("trees.")]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from accord.core.arrays import Floats, Ints
+from accord.learn.weights import with_weights
 
 DAMP = 5.0
 """The bias of an item begins as if so many more of its marks lay on the mean."""
@@ -56,10 +57,9 @@ class PairHead(nn.Module):
 
     @classmethod
     def of_state(cls, dim: int, arrays: Mapping[str, NDArray[np.float32]]) -> Self:
-        """From saved arrays. Raises ``RuntimeError`` where they do not fit."""
+        """From saved arrays. Raises ``ArtefactError`` where they do not fit."""
         head = cls(dim, arrays.get("biases", np.empty(0, np.float32)), np.zeros(4, np.float32))
-        head.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in arrays.items()})
-        return head.eval()
+        return with_weights(head, dict(arrays))
 
     def forward(self, states: Tensor, vectors: Tensor, items: Tensor) -> Tensor:
         """``float32[...]``, standard: of ``states`` and ``vectors`` ``[..., dim]`` and ``items`` ``int64[...]``."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from accord.core.checkpoint import Checkpoint, facts_of, facts_state
-from accord.core.part import State
+from accord.core.part import State, under
 
 if TYPE_CHECKING:
     from accord.learn.loop import Loop
@@ -61,13 +61,13 @@ def _restore(loop: Loop, arrays: State) -> None:
     loop.trained.losses, loop.trained.figures = facts["losses"], facts["figures"]
     loop.trained.best, loop.steps = facts["best"], facts["steps"]
     loop.rng.bit_generator.state = facts["rng"]
-    loop.task.module.load_state_dict(_under(arrays, "module/"))
-    loop.best = _under(arrays, "best/")
+    loop.task.module.load_state_dict(_tensors(arrays, "module/"))
+    loop.best = _tensors(arrays, "best/")
     loop.average.steps = loop.steps
-    for name, values in _under(arrays, "average/").items():
+    for name, values in _tensors(arrays, "average/").items():
         loop.average.values[name].copy_(values)
     state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, values in _under(arrays, "optimiser/").items():
+    for name, values in _tensors(arrays, "optimiser/").items():
         place, part = name.split("/")
         state.setdefault(int(place), {})[part] = values
     groups = loop.optimiser.state_dict()["param_groups"]
@@ -75,9 +75,8 @@ def _restore(loop: Loop, arrays: State) -> None:
     torch.set_rng_state(torch.from_numpy(arrays["random"].copy()))
 
 
-def _under(arrays: State, prefix: str) -> dict[str, torch.Tensor]:
-    chosen = {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
-    return {name: torch.from_numpy(values.copy()) for name, values in chosen.items()}
+def _tensors(arrays: State, prefix: str) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(values.copy()) for name, values in under(arrays, prefix).items()}
 
 
 def _plain(facts: dict[str, Any]) -> dict[str, Any]:

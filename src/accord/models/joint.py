@@ -12,16 +12,15 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from accord.core.arrays import Bools, Floats, Ints, Longs, Sparse
-from accord.core.errors import ArtefactError
 from accord.core.history import History
-from accord.core.part import State
+from accord.core.part import State, under
 from accord.core.queries import Queries
 from accord.learn.balance import Balance
+from accord.learn.weights import saved_weights, with_weights
 from accord.models.graph import positive_part
 from accord.models.history_means import Ahead, MeanBatch, Taste, mean_rows
 from accord.models.item_table import ItemTable
 from accord.models.logged import Cut, Log
-from accord.models.neural import under
 from accord.models.next_items import Net, NextItems
 from accord.models.sequences import Windows
 from accord.models.sequential import Sequential, SequentialConfig
@@ -104,18 +103,12 @@ class Joint(Sequential):
 
     def state(self) -> State:
         """The learned arrays, and the weights of both heads."""
-        weights = self.taste.state_dict()
-        return super().state() | {f"{TASTE}{name}": values.numpy() for name, values in weights.items()}
+        return super().state() | saved_weights(self.taste, TASTE)
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing or of another shape."""
         super().load_state(arrays)
-        self.taste = Taste(self.config.dim, self.config.dropout).eval()
-        try:
-            weights = {name: torch.from_numpy(values.copy()) for name, values in under(arrays, TASTE).items()}
-            self.taste.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ArtefactError(f"the saved network does not fit ({error})", remedy="Train it again.") from None
+        self.taste = with_weights(Taste(self.config.dim, self.config.dropout), under(arrays, TASTE))
         return self
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from accord.core.arrays import Bools, Floats, Longs
 from accord.core.dataset import Dataset
-from accord.core.part import State
+from accord.core.part import State, prefixed, under
 from accord.core.queries import CELLS
 from accord.core.roles import Recommender
 from accord.learn.loop import Trained
@@ -62,7 +62,7 @@ class TableSource(Recommender, ABC):
 
     def state(self) -> State:
         """The learned arrays, and what reads content."""
-        return super().state() | {f"{CONTENT}{name}": values for name, values in self.content.items()}
+        return super().state() | prefixed(CONTENT, self.content)
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
@@ -73,11 +73,6 @@ class TableSource(Recommender, ABC):
 
 class NeuralSource(TableSource, VectorSource):
     """Such a source whose score is the product of a vector of the query and one of the item."""
-
-
-def under(arrays: State, prefix: str) -> State:
-    """The arrays whose names begin with a prefix, without it."""
-    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
 
 
 class PickByScore(ABC):

@@ -12,20 +12,21 @@ from torch import Tensor, nn
 
 from accord.core.arrays import Bools, Floats, Longs, Sparse
 from accord.core.dataset import Dataset
-from accord.core.errors import ArtefactError, CannotFit
+from accord.core.errors import CannotFit
 from accord.core.history import History
-from accord.core.part import State
+from accord.core.part import State, under
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.learn.group import device_of
 from accord.learn.loop import Loop, first_weights
 from accord.learn.objective import ObjectiveConfig
+from accord.learn.weights import saved_weights, with_weights
 from accord.models.graph import positive_part
 from accord.models.history_means import Ahead, MeanBatch, Taste, mean_rows
 from accord.models.item_table import Form as ItemForm
 from accord.models.item_table import ItemTable
 from accord.models.linear import HistoryConfig, HistoryReader
-from accord.models.neural import PickByScore, TableSource, under
+from accord.models.neural import PickByScore, TableSource
 from accord.models.pair_net import Form, PairNet
 from accord.models.sequences import Held, Windows, held_back
 from accord.models.vectors import lowest_unless
@@ -112,18 +113,12 @@ class NeuralCF(TableSource, HistoryReader):
 
     def state(self) -> State:
         """The learned arrays, what reads content, and the weights of the net."""
-        weights = self.net.state_dict()
-        return super().state() | {f"{NET}{name}": values.numpy() for name, values in weights.items()}
+        return super().state() | saved_weights(self.net, NET)
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing or of another shape."""
         super().load_state(arrays)
-        self.net = PairReader(self.config).eval()
-        try:
-            weights = {name: torch.from_numpy(values.copy()) for name, values in under(arrays, NET).items()}
-            self.net.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ArtefactError(f"the saved net does not fit ({error})", remedy="Train it again.") from None
+        self.net = with_weights(PairReader(self.config), under(arrays, NET))
         return self
 
 

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array, csr_array
 
 from accord.core.arrays import Bools, Floats, Longs, Matrix, Sparse, offsets_of, stacked
 from accord.core.errors import ArtefactError
-from accord.core.part import State, pack, unpack
+from accord.core.part import State, pack, under, unpack
 
 MOST = 1_000
 """The most items that may speak for a placed item, and that it may speak for: those of the largest weights."""
@@ -115,7 +115,7 @@ class Placed:
     @classmethod
     def of_state(cls, arrays: State, n: int, owner: str) -> Self | None:
         """What ``state`` gave; None where nothing was placed. ``n``: the size of the catalogue."""
-        own = {name.removeprefix(PREFIX): array for name, array in arrays.items() if name.startswith(PREFIX)}
+        own = under(arrays, PREFIX)
         if not own:
             return None
         placed = cls(*(unpack(own, name, owner) for name in ("columns", "rows", "precisions")))

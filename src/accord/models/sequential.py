@@ -12,9 +12,9 @@ from torch import nn
 
 from accord.core.arrays import Bools, Floats, Ints, Longs
 from accord.core.dataset import Dataset
-from accord.core.errors import ArtefactError, CannotFit, InputError
+from accord.core.errors import CannotFit, InputError
 from accord.core.history import History
-from accord.core.part import State
+from accord.core.part import State, under
 from accord.core.queries import CELLS, Queries
 from accord.core.run import Run
 from accord.core.slate import EMPTY
@@ -23,12 +23,13 @@ from accord.learn.group import device_of
 from accord.learn.heads import PairHead
 from accord.learn.loop import Loop, first_weights
 from accord.learn.objective import ObjectiveConfig
+from accord.learn.weights import saved_weights, with_weights
 from accord.models.attended import by_event, noting
 from accord.models.bodies import Kind, Positions
 from accord.models.features import Clock, Features
 from accord.models.item_table import Form, ItemTable
 from accord.models.logged import Cut, Log
-from accord.models.neural import NeuralSource, under
+from accord.models.neural import NeuralSource
 from accord.models.next_items import Net, NextItems, net_of
 from accord.models.reader import Known, Reader
 from accord.models.sequences import Windows, inputs_of
@@ -257,8 +258,7 @@ class Sequential(NeuralSource):
 
     def state(self) -> State:
         """The learned arrays, what reads content and circumstances, and the weights of the network and its heads."""
-        parts = {READER: self.reader, HEADS: self.heads}
-        weights = {f"{prefix}{name}": v.numpy() for prefix, p in parts.items() for name, v in p.state_dict().items()}
+        weights = saved_weights(self.reader, READER) | saved_weights(self.heads, HEADS)
         return super().state() | weights | (self.features.state() if self._circumstances else {})
 
     @property
@@ -271,12 +271,8 @@ class Sequential(NeuralSource):
         config, own = self.config, under(arrays, READER)
         named = ((), config.context, config.clock)
         self.features = Features.of_state(arrays, *named, "Sequential") if self._circumstances else NO_FEATURES
-        self.reader = Reader(config, Known.of_state(own, self.features.sizes)).eval()
-        try:
-            self.reader.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in own.items()})
-            self.heads = heads_of_state(under(arrays, HEADS), config.dim)
-        except RuntimeError as error:
-            raise ArtefactError(f"the saved network does not fit ({error})", remedy="Train it again.") from None
+        self.reader = with_weights(Reader(config, Known.of_state(own, self.features.sizes)), own)
+        self.heads = heads_of_state(under(arrays, HEADS), config.dim)
         return self
 
 

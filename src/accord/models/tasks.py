@@ -12,7 +12,7 @@ from torch import nn
 from accord.core.arrays import Bools, Floats
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
-from accord.core.part import State
+from accord.core.part import State, under
 from accord.data.choices import chosen_events
 from accord.learn.heads import PairHead
 from accord.models.logged import Log
@@ -78,10 +78,9 @@ def heads_of(log: Log, dim: int, n_items: int, wanted: Mapping[str, float]) -> n
 
 
 def heads_of_state(arrays: State, dim: int) -> nn.ModuleDict:
-    """Heads by their saved arrays, ``task.array``. Raises ``RuntimeError`` where they do not fit."""
+    """Heads by their saved arrays, ``task.array``. Raises ``ArtefactError`` where they do not fit."""
     heads = nn.ModuleDict()
     for name in (RATING, CLICK):
-        own = {key.removeprefix(f"{name}."): values for key, values in arrays.items() if key.startswith(f"{name}.")}
-        if own:
+        if own := under(arrays, f"{name}."):
             heads[name] = PairHead.of_state(dim, own)
     return heads

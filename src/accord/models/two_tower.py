@@ -10,19 +10,20 @@ from pydantic import Field
 
 from accord.core.arrays import Bools, Floats, Longs
 from accord.core.dataset import Dataset
-from accord.core.errors import ArtefactError, CannotFit, InputError
+from accord.core.errors import CannotFit, InputError
 from accord.core.history import History
-from accord.core.part import State
+from accord.core.part import State, under
 from accord.core.queries import CELLS, Eligibility, Queries
 from accord.core.run import Run
 from accord.core.scored import Scored
 from accord.learn.group import device_of
 from accord.learn.loop import Loop, first_weights
 from accord.learn.objective import ObjectiveConfig
+from accord.learn.weights import saved_weights, with_weights
 from accord.models.features import Clock, Features
 from accord.models.index import Index, Kind, installed, wanted
 from accord.models.item_table import Form
-from accord.models.neural import NeuralSource, under
+from accord.models.neural import NeuralSource
 from accord.models.searched import Searchable, SearchedScores
 from accord.models.tower_task import Examples, NextOfTowers
 from accord.models.towers import ItemTower, Towers, UserTower, compared, deep_of, tensor
@@ -132,7 +133,7 @@ class TwoTower(NeuralSource):
             parts = torch.arange(len(known)).split(ROWS)
             self.vectors = np.concatenate([towers.items(part).numpy() for part in parts])
         self.users, self.content = towers.users, towers.items.table.content_state()
-        self.content |= {f"{DEEP}{name}": values.numpy() for name, values in towers.items.deep.state_dict().items()}
+        self.content |= saved_weights(towers.items.deep, DEEP)
         self.placed = known | np.any(self.vectors != 0, axis=1)
 
     def _those_who_asked(self, data: Dataset, run: Run) -> Floats:
@@ -170,9 +171,7 @@ class TwoTower(NeuralSource):
 
     def _deep(self) -> torch.nn.Module:
         """The layers on top of the item tower."""
-        deep = deep_of(self.config)
-        deep.load_state_dict({name: tensor(values) for name, values in under(self.content, DEEP).items()})
-        return deep
+        return with_weights(deep_of(self.config), under(self.content, DEEP))
 
     @property
     def _shown(self) -> Floats:
@@ -221,8 +220,7 @@ class TwoTower(NeuralSource):
 
     def state(self) -> State:
         """The learned arrays, what reads content, the weights of the user tower, and what is known of people."""
-        weights = {f"{USERS}{name}": values.numpy() for name, values in self.users.state_dict().items()}
-        return super().state() | weights | self.features.state()
+        return super().state() | saved_weights(self.users, USERS) | self.features.state()
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing or of another shape."""
@@ -230,12 +228,9 @@ class TwoTower(NeuralSource):
         config = self.config
         named = (config.attributes, config.context, config.clock)
         self.features = Features.of_state(arrays, *named, type(self).__name__)
-        self.users = UserTower(config, self.features.sizes, bool(self.ordered)).eval()
-        try:
-            self.users.load_state_dict({name: tensor(values.copy()) for name, values in under(arrays, USERS).items()})
-            self._deep()
-        except RuntimeError as error:
-            raise ArtefactError(f"the saved network does not fit ({error})", remedy="Train it again.") from None
+        tower = UserTower(config, self.features.sizes, bool(self.ordered))
+        self.users = with_weights(tower, under(arrays, USERS))
+        self._deep()
         self.shelf = self._shelved()
         return self
 
