@@ -11,7 +11,7 @@ from accord.core.errors import ArtefactError
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.core.slate import Slate
-from accord.fuse.base import EVENTS, Panel
+from accord.fuse.base import EVENTS, Fuser, Panel
 from accord.fuse.features import OWN, VIEWS, feature_names, features, reciprocal_ranks
 from accord.fuse.stack import Stack, StackConfig, best_places, gains_by_source, reordered
 from accord.fuse.trees import Trees, check
@@ -226,3 +226,38 @@ def test_a_tree_with_a_loop_is_refused(stack):
         text = text.replace(line, f"{name}={values}", 1)
     with pytest.raises(ArtefactError):
         check(text, stack.n_features)
+
+
+class ByHeart(Fuser):
+    """Knows the answers of every list that it has learned from; of others it says what the first source says."""
+
+    flexible = True
+
+    def fit(self, panel: Panel, run: Run, *, draft: bool = False):
+        self.known = {panel.slate.items[row].tobytes(): truth for row, truth in enumerate(panel.truth.values)}
+        return self
+
+    def contributions(self, slate: Slate) -> np.ndarray:
+        parts = np.zeros((*slate.items.shape, len(self.config.sources)), np.float32)
+        parts[:, :, 0] = slate.column(self.config.sources[0])
+        for row, items in enumerate(slate.items):
+            parts[row, items == self.known.get(items.tobytes(), -9), 0] += 99.0
+        return parts
+
+
+def test_a_base_that_knows_the_answers_is_judged_and_learned_from_by_what_it_says_of_others():
+    stack = Stack(sources=NAMES, min_leaf=20, bags=1)
+    stack.base = ByHeart(sources=NAMES).fit(world(), RUN)
+    assert stack.base.value(world()) == pytest.approx(1.0)
+    stack.fit_trees(world(), RUN)
+    assert stack.trial[0] < 0.5  # of lists that it has not seen
+    assert stack.trees and stack.value(world(seed=1)) > stack.base.value(world(seed=1)) + 0.2
+
+
+def test_items_without_events_keep_the_scores_of_the_base_that_is_served():
+    panel = world()
+    panel = Panel(panel.slate, Ragged.of([[row[0]] for row in panel.slate.items]), len(panel))  # they alone came up
+    stack = Stack(sources=NAMES, min_leaf=20, bags=1)
+    stack.base = ByHeart(sources=NAMES).fit(panel, RUN)
+    scores = stack._honest_scores(panel, np.arange(len(panel)) % 3, RUN)
+    assert np.array_equal(scores, stack.base.contributions(panel.slate).sum(axis=2))

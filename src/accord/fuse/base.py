@@ -139,6 +139,10 @@ class Panel:
     def __len__(self) -> int:
         return len(self.slate)
 
+    def take(self, rows: Longs, total: int | None = None) -> Panel:
+        """Some of the queries, as if ``total`` had been asked; by default only they were."""
+        return Panel(self.slate.rows(rows), self.truth.take(rows), len(rows) if total is None else total)
+
     def targets(self) -> tuple[Longs, Longs]:
         """Rows and places of the true items within the slates."""
         if "targets" not in self.memo:

@@ -195,7 +195,7 @@ class Learned(Fuser):
 
     def _weigh(self, sample: Panel, sheet: Sheet, base: Floats, held: Longs) -> None:
         """Choose the gain by the NDCG of some lists; no network where none is better without."""
-        judge = Panel(sample.slate.rows(held), sample.truth.take(held), len(held))
+        judge = sample.take(held)
         added = self._corrections(sheet.rows(held)).sum(axis=2)
         if added.ndim:
             figures = {gain: judge.ndcg(base[held] + np.float32(gain) * added) for gain in (0.0, *GAINS)}

@@ -29,8 +29,7 @@ def drawn(panel: Panel, most: int, run: Run) -> Panel:
     if key not in panel.memo:
         rows = np.unique(panel.targets()[0])
         taken = np.sort(run.rng("queries of a fuser").permutation(rows)[:most])
-        total = round(panel.total * len(taken) / max(1, len(rows)))
-        panel.memo[key] = Panel(panel.slate.rows(taken), panel.truth.take(taken), total)
+        panel.memo[key] = panel.take(taken, round(panel.total * len(taken) / max(1, len(rows))))
     return panel.memo[key]
 
 
@@ -38,11 +37,7 @@ def halved(panel: Panel, run: Run) -> tuple[Panel, Panel]:
     """The panel's queries in two random halves."""
     order = run.rng("halves of a fuser").permutation(len(panel))
     middle = len(panel) // 2
-    one, other = (
-        Panel(panel.slate.rows(rows), panel.truth.take(rows), len(rows))
-        for rows in (np.sort(order[:middle]), np.sort(order[middle:]))
-    )
-    return one, other
+    return panel.take(np.sort(order[:middle])), panel.take(np.sort(order[middle:]))
 
 
 def evidence(panel: Panel, sources: tuple[str, ...], normalise: Literal["z", "minmax"]) -> Floats:

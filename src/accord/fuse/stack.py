@@ -92,13 +92,13 @@ class Stack(Fuser):
     def fit_trees(self, panel: Panel, run: Run) -> Self:
         """Learn the trees alone; none are kept where they gain nothing out of fold."""
         self.trees = ()
-        table = _Table.of(panel, self)
+        folds = run.rng("folds of the stack").integers(self.config.folds, size=len(panel))
+        table = _Table.of(panel, self, self._honest_scores(panel, folds, run))
         if table.n_queries < FEWEST:
             return self
         seeds = run.rng("stack").integers(1 << 31, size=1 + self.config.bags).tolist()
         settings = self.config
         parameters = boosting(settings.objective, settings.leaves, settings.lr, settings.min_leaf)
-        folds = run.rng("folds of the stack").integers(settings.folds, size=len(panel))
         rounds, self.trial = table.trial(folds, parameters | {"seed": seeds[0]})
         if self.trial[1] > settings.sure * self.trial[2]:
             whole = np.ones(len(panel), dtype=bool)
@@ -188,6 +188,22 @@ class Stack(Fuser):
     def _base_scores(self, slate: Slate) -> Floats:
         return self.base.contributions(slate).sum(axis=2)
 
+    def _honest_scores(self, panel: Panel, folds: Longs, run: Run) -> Floats:
+        """``float32[B, K]``: the base scores of a panel, warm places by a base that has not learned from their list.
+
+        Over a base that knows the answers trees would learn to trust it more than it deserves. One that is not flexible
+        knows nothing by heart and is asked as it is (stacked generalisation: Wolpert, 1992).
+        """
+        slate = panel.slate
+        scores = np.where(slate.filled, self._base_scores(slate), 0).astype(np.float32)
+        for fold in np.unique(folds) if self.base.flexible and len(panel) >= FEWEST else ():
+            own, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+            base = type(self.base)(self.base.config).fit(panel.take(others), run)
+            part = slate.rows(own)
+            warm = part.filled & ~is_cold(part)
+            scores[own] = np.where(warm, base.contributions(part).sum(axis=2), scores[own])
+        return scores
+
     def _scores(self, slate: Slate, base: Floats) -> Floats:
         if not self.trees or not slate.width:
             return base
@@ -267,9 +283,8 @@ class _Table:
     y: NDArray[np.int8]
 
     @classmethod
-    def of(cls, panel: Panel, stack: Stack) -> _Table:
+    def of(cls, panel: Panel, stack: Stack, base: Floats) -> _Table:
         slate = panel.slate
-        base = np.where(slate.filled, stack.base.contributions(slate).sum(axis=2), 0).astype(np.float32)
         places, there = best_places(slate, base, stack.config.top)
         rows, at = panel.targets()
         labels = np.zeros(slate.items.shape, np.int8)
