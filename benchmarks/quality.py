@@ -256,6 +256,9 @@ def _how(metrics: dict) -> list[str]:
     ]
     lines += [f"- dropped {entry['source']}: {entry['reason']}" for entry in fusion["dropped"]]
     lines += [f"- skipped {entry['part']}: {entry['reason']}" for entry in metrics["skipped"]]
+    if metrics["resumed"]:
+        told = ", ".join(f"{count} {kind}" for kind, count in metrics["resumed"].items())
+        lines.append(f"- taken over from a job that was broken off, so not in the time below: {told}")
     return lines + [f"- {note}" for note in metrics["split"]["notes"]]
 
 

@@ -78,8 +78,29 @@ def test_few_queries_leave_the_weighted_sum(kind, queries):
     panel = by_history(queries)
     plain = Weighted(sources=("short", "long")).fit(panel, RUN)
     fuser = made(kind, ("short", "long")).fit(panel, RUN)
-    assert fuser.net is None
+    assert fuser.nets == ()
     np.testing.assert_array_equal(scores_of(fuser, panel), scores_of(plain, panel))
+
+
+def test_several_networks_are_averaged_and_kept():
+    panel, judge = by_history(800), by_history(seed=1)
+    fuser = made("gate", ("short", "long"), epochs=10, lr=0.01, bags=3).fit(panel, RUN)
+    assert len(fuser.nets) == len(fuser.gains) == 3
+    assert fuser.gains.sum() <= 1
+    first = made("gate", ("short", "long"), epochs=10, lr=0.01).fit(panel, RUN)
+    assert fuser.gains[0] == pytest.approx(first.gains[0] / 3)
+    plain = scores_of(fuser.base, judge)
+    parts = []
+    for net in fuser.nets:
+        one = made("gate", ("short", "long"), bags=3)
+        one.base, one.nets, one.gains = fuser.base, (net,), np.ones(1, np.float32)
+        parts.append(scores_of(one, judge) - plain)
+    assert not np.allclose(parts[0], parts[1], atol=0.01)
+    np.testing.assert_allclose(scores_of(fuser, judge), plain + np.tensordot(fuser.gains, parts, 1), atol=1e-4)
+    loaded = type(fuser)(fuser.config).load_state(fuser.state())
+    np.testing.assert_array_equal(scores_of(loaded, judge), scores_of(fuser, judge))
+    swapped = fuser.with_sources(("long", "short"))
+    np.testing.assert_allclose(scores_of(swapped, judge), scores_of(fuser, judge), atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -203,7 +224,7 @@ def test_drawn_places_stand_for_all():
     np.testing.assert_allclose(np.mean(sums, axis=0)[few], np.exp(base).sum(axis=1)[few], rtol=0.05)
 
 
-@pytest.mark.parametrize("harm", ["heard", "base.weights", "net.gate.0.weight"])
+@pytest.mark.parametrize("harm", ["heard", "base.weights", "net.0.gate.0.weight"])
 def test_a_damaged_state_is_refused(harm):
     state = of_histories("gate").state()
     harmed = [{name: array for name, array in state.items() if name != harm}]

@@ -82,10 +82,10 @@ def pipeline() -> Pipeline:
     fuser = Bilinear(sources=tuple(found.sources), vectors=("dense", "ials"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        fuser.net = fuser.Net(fuser.config, {"dense": found.data.vector("dense").shape[1]}).eval()
-        torch.nn.init.normal_(fuser.net.left, std=0.2)
-        torch.nn.init.normal_(fuser.net.left_rest, std=0.2)
-    fuser.gain[0] = 1
+        net = fuser.Net(fuser.config, {"dense": found.data.vector("dense").shape[1]}).eval()
+        torch.nn.init.normal_(net.left, std=0.2)
+        torch.nn.init.normal_(net.left_rest, std=0.2)
+    fuser.nets, fuser.gains = (net,), np.ones(1, np.float32)
     return replace(found, fuser=fuser)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self, cast
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from accord.learn.loop import first_weights
 from accord.learn.settings import TrainConfig
 from accord.learn.weights import saved_weights, with_weights
 
-DRAFT, DRAFT_EPOCHS = 2_000, 15
+DRAFT, DRAFT_EPOCHS = 4_000, 15
 """The most queries and epochs of a draft."""
 GAINS = (0.25, 0.5, 0.75, 1.0)
 """How much of the correction may count."""
@@ -41,6 +42,8 @@ class LearnedConfig(FuserConfig):
     """The most held-back queries that are learned from; memory is this times the places of a list times sources."""
     fewest: int = Field(default=500, ge=10)
     """With fewer of them the weighted sum stays as it is."""
+    bags: int = Field(default=1, ge=1, le=20)
+    """Networks, each of other first weights and with other lists held back; the correction is their mean."""
     places: int = Field(default=100, ge=10)
     """Places of each list that are learned from: the true ones, the best others, and random ones."""
     epochs: int = Field(default=40, ge=1)
@@ -61,7 +64,8 @@ class Learned(Fuser):
     The network is zero at first and learns from what came up against the other places of each list, by a softmax
     over them. A fifth of the lists is held back: training stops at the epoch that makes them likeliest, and their
     NDCG@10 says how much of the correction counts, perhaps nothing. So a panel that has little to teach leaves the
-    weighted sum. Items without events get no correction, but weights of their own (see ``fit_cold``).
+    weighted sum. What one network finds is partly chance, so several may be averaged. Items without events get no
+    correction, but weights of their own (see ``fit_cold``).
 
     Vectors: those of an encoded column stay what they are when sources are fitted anew, and may go through learned
     maps. The space of a source is turned by every fit, and what was learned in the old one would be nonsense in the
@@ -81,10 +85,10 @@ class Learned(Fuser):
         """``bool[S]``: the sources that the network knows."""
         self.met: Bools = np.ones(len(self.config.vectors), dtype=bool)
         """``bool[V]``: the vectors that it knows."""
-        self.gain: Floats = np.zeros(1, np.float32)
-        """How much of the correction counts."""
-        self.net: Net | None = None
+        self.nets: tuple[Net, ...] = ()
         """None where the weighted sum stays as it is."""
+        self.gains: Floats = np.zeros(0, np.float32)
+        """How much of the correction of each of them counts."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -94,13 +98,13 @@ class Learned(Fuser):
     def fit(self, panel: Panel, run: Run, *, draft: bool = False) -> Self:
         """Learn the weights, then the correction from at most ``queries`` lists; seconds to a minute."""
         self.base.fit(panel, run, draft=draft)
-        self.net, self.gain = None, np.zeros(1, np.float32)
+        self.nets, self.gains = (), np.zeros(0, np.float32)
         self.heard[:] = True
         sample = drawn(panel, min(DRAFT, self.config.queries) if draft else self.config.queries, run)
         self.met = self._offered(sample.slate)
         if len(sample) >= self.config.fewest:
             self._correct(sample, run, draft=draft)
-        if self.net is None:
+        if not self.nets:
             self.met = np.zeros_like(self.met)
         return self
 
@@ -121,15 +125,12 @@ class Learned(Fuser):
     def with_sources(self, sources: tuple[str, ...]) -> Self:
         """The same weights and network over other sources; the network hears nothing of those it did not know."""
         other = type(self)(self.config.model_copy(update={"sources": sources}))
-        other.base, other.gain = self.base.with_sources(sources), self.gain
+        other.base, other.gains = self.base.with_sources(sources), self.gains
         places = np.array([self.config.sources.index(name) if name in self.config.sources else -1 for name in sources])
         other.heard = (places >= 0) & self.heard[places]
         gone = set(self.config.sources) - set(sources)
         other.met = self.met & np.array([name not in gone for name in self.config.vectors], dtype=bool)
-        if self.net is not None:
-            arrays = saved_weights(self.net)
-            arrays |= {name: arrays[name][places] for name in (*self.net.by_source, *_TOPS)}
-            other.net = other._net_of(arrays)
+        other.nets = tuple(other._net_over(places, net) for net in self.nets)
         return other
 
     def contributions(self, slate: Slate) -> Floats:
@@ -138,29 +139,33 @@ class Learned(Fuser):
         What of the correction belongs to no source is spread evenly.
         """
         parts = self.base.contributions(slate)
-        if self.net is None or not slate.width:
+        if not self.nets or not slate.width:
             return parts
         for rows in row_blocks(slate, len(self.config.sources), self.reads):
             some = slate.rows(rows)
             sheet = Sheet.of(some, standardised(some, self.config.sources), self.heard, self._names)
-            parts[rows] += self.gain * self._corrections(sheet)
+            for net, gain in zip(self.nets, self.gains, strict=True):
+                parts[rows] += gain * self._corrections(net, sheet)
         return parts
 
     def state(self) -> State:
-        """The arrays of the weighted sum and of the network."""
+        """The arrays of the weighted sum and of the networks."""
         arrays = prefixed(BASE, self.base.state())
-        arrays |= {"heard": self.heard, "met": self.met, "gain": self.gain}
-        return arrays | ({} if self.net is None else saved_weights(self.net, NET))
+        arrays |= {"heard": self.heard, "met": self.met, "gains": self.gains}
+        for number, net in enumerate(self.nets):
+            arrays |= saved_weights(net, f"{NET}{number}.")
+        return arrays
 
     def load_state(self, arrays: State) -> Self:
         """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing or of another shape."""
         self.base.load_state(under(arrays, BASE))
-        for name in ("heard", "met", "gain"):
-            if name not in arrays or arrays[name].shape != getattr(self, name).shape:
+        gains = arrays.get("gains", np.zeros((0, 0), np.float32))
+        shapes = {"heard": self.heard.shape, "met": self.met.shape, "gains": (min(gains.size, self.config.bags),)}
+        for name, shape in shapes.items():
+            if name not in arrays or arrays[name].shape != shape:
                 raise ArtefactError(f"the saved {type(self).__name__} lacks {name}", remedy="Train it again.")
             setattr(self, name, arrays[name])
-        learned = under(arrays, NET)
-        self.net = self._net_of(learned) if learned else None
+        self.nets = tuple(self._net_of(under(arrays, f"{NET}{number}.")) for number in range(len(gains)))
         return self
 
     @property
@@ -175,37 +180,44 @@ class Learned(Fuser):
         return np.array(found, dtype=bool)
 
     def _correct(self, sample: Panel, run: Run, *, draft: bool) -> None:
-        """Train the network on some lists, and see on those held back how much of it counts."""
-        config, slate = self.config, sample.slate
-        sheet = Sheet.of(slate, evidence(sample, config.sources, "z"), self.heard, self._names)
+        """Train the networks on some lists, and see on those held back from each how much of it counts."""
+        slate = sample.slate
+        sheet = Sheet.of(slate, evidence(sample, self.config.sources, "z"), self.heard, self._names)
         base = self.base.contributions(slate).sum(axis=2)
+        bags = 1 if draft else self.config.bags
+        lesson = _Lesson(sample, sheet, base, hits(sample))
+        found = [self._bag(lesson, own, draft=draft) for own in _runs(run, bags)]
+        counting = [(net, gain) for net, gain in found if gain]
+        self.nets = tuple(net for net, _ in counting)
+        self.gains = np.array([gain / bags for _, gain in counting], np.float32)
+
+    def _bag(self, lesson: _Lesson, run: Run, *, draft: bool) -> tuple[Net, float]:
+        """One network, and how much of its correction counts."""
+        sample, sheet, base = lesson.sample, lesson.sheet, lesson.base
         held = np.zeros(len(sample), dtype=bool)
         held[run.rng("lists held back from a fuser").permutation(len(sample))[: round(HELD * len(sample))]] = True
-        lessons = Lessons.drawn(sheet, base, hits(sample), config.places, run.rng("places of a fuser"))
+        lessons = Lessons.drawn(sheet, base, lesson.hits, self.config.places, run.rng("places of a fuser"))
         with first_weights(run):
-            net = self.Net(config, {name: space.items.shape[1] for name, space in sheet.spaces.items()})
+            net = self.Net(self.config, {name: space.items.shape[1] for name, space in sheet.spaces.items()})
         with torch.no_grad():
             net.look_at(sheet.rows(np.flatnonzero(~held)))
             sharpness = fit_logit(base[:, :, None], sample, low=[0.0])[0]
             net.log_sharpness.fill_(float(np.log(max(sharpness, 0.1))))
-        task = Listwise(net, lessons, held, self.base.weights[0], self.heard, config.batch)
-        if train(task, self._settings(draft=draft), run, f"fuser {type(self).__name__.lower()}") is not None:
-            self.net = net
-            self._weigh(sample, sheet, base, np.flatnonzero(held))
+        task = Listwise(net, lessons, held, self.base.weights[0], self.heard, self.config.batch)
+        if train(task, self._settings(draft=draft), run, f"fuser {type(self).__name__.lower()}") is None:
+            return net, 0.0
+        return net, self._weighed(net, lesson, np.flatnonzero(held))
 
-    def _weigh(self, sample: Panel, sheet: Sheet, base: Floats, held: Longs) -> None:
-        """Choose the gain by the NDCG of some lists; no network where none is better without."""
-        judge = sample.take(held)
-        added = self._corrections(sheet.rows(held)).sum(axis=2)
-        if added.ndim:
-            figures = {gain: judge.ndcg(base[held] + np.float32(gain) * added) for gain in (0.0, *GAINS)}
-            self.gain[0] = max(figures, key=lambda gain: figures[gain])
-        if not self.gain[0]:
-            self.net = None
+    def _weighed(self, net: Net, lesson: _Lesson, held: Longs) -> float:
+        """The gain with the best NDCG of some lists; 0 where none is better without."""
+        judge, base = lesson.sample.take(held), lesson.base[held]
+        added = self._corrections(net, lesson.sheet.rows(held)).sum(axis=2)
+        figures = {gain: judge.ndcg(base + np.float32(gain) * added) for gain in (0.0, *GAINS)}
+        return max(figures, key=lambda gain: figures[gain])
 
-    def _corrections(self, sheet: Sheet) -> Floats:
-        """``float32[B, P, S]``: what is added to each source's part; zero for items without events."""
-        net, n = cast("Net", self.net), len(self.config.sources)
+    def _corrections(self, net: Net, sheet: Sheet) -> Floats:
+        """``float32[B, P, S]``: what a network adds to each source's part; zero for items without events."""
+        n = len(self.config.sources)
         with torch.inference_mode():
             out = net(Batch.of(sheet, self.base.weights[0], self.heard))[0] * tensor_of(sheet.warm)[:, :, None]
             return (out if out.shape[2] == n else out.expand(-1, -1, n) / n).numpy()
@@ -222,6 +234,11 @@ class Learned(Fuser):
             average=0.95,
         )
 
+    def _net_over(self, places: Longs, net: Net) -> Net:
+        """The same network over other sources, each by its place among the old ones."""
+        arrays = saved_weights(net)
+        return self._net_of(arrays | {name: arrays[name][places] for name in (*net.by_source, *_TOPS)})
+
     def _net_of(self, arrays: State) -> Net:
         """A network with these arrays."""
         down = under(arrays, "texts.down.")
@@ -231,3 +248,21 @@ class Learned(Fuser):
 
 _TOPS = ("top_centre", "top_scale")
 """Buffers of every network whose first axis is the sources."""
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What every network of a fuser learns from."""
+
+    sample: Panel
+    sheet: Sheet
+    base: Floats
+    """``float32[B, K]``: the weighted sum."""
+    hits: Floats
+    """``float32[B, K]``: 1 at the places of true items."""
+
+
+def _runs(run: Run, n: int) -> list[Run]:
+    """The run itself, and runs of other seeds."""
+    seeds = run.rng("bags of a fuser").integers(1 << 31, size=n - 1).tolist()
+    return [run, *(replace(run, seed=seed) for seed in seeds)]
