@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -33,43 +33,26 @@ from accord.core.slate import Slate
 from accord.core.topk import top_k
 from accord.data.holdout import Holdout, Split
 from accord.data.splits import leave_last
-from accord.evaluate.case import Case
-from accord.evaluate.significance import paired_bootstrap
 from accord.models.joint import Joint
 from accord.study.environment import machine, versions
 from accord.study.readings import record
+from seeded import DEPTH, Figures, Lists, Values, alone, fitted, judged
 
 RESULTS = Path(__file__).with_name("results")
 METRICS = ("recall@10", "ndcg@10")
-DEPTH = 20
-SECONDS = "cpu seconds"
 SHARES = tuple(round(0.1 * tenth, 1) for tenth in range(11))
 MEAN, READER, FUSED, JOINT, LEARNED = "collaborative alone", "deep alone", "apart, fused", "joint", "joint, learned"
 PARTS = {MEAN: {"deep": 0.0}, READER: {"collaborative": 0.0}, JOINT: {}, LEARNED: {"weights": "learned"}}
-Lists = Callable[[Queries], Slate]
-Values = dict[str, np.ndarray]
 
 
 @dataclass
-class Read:
-    """What the systems reached, by name: one row a seed."""
+class Read(Figures):
+    """What the systems reached, what was chosen, and what it cost."""
 
-    values: dict[str, list[Values]] = field(default_factory=dict[str, list[Values]])
-    """Metrics by query."""
     shares: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     """The chosen share of the deep head."""
     seconds: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     """CPU seconds of each fit."""
-
-    def add(self, name: str, values: Values, share: float | None = None) -> None:
-        """One system of one seed."""
-        self.values.setdefault(name, []).append(values)
-        if share is not None:
-            self.shares.setdefault(name, []).append(share)
-
-    def by_query(self, name: str) -> np.ndarray:
-        """``[B, metrics]``: means over the seeds."""
-        return np.stack([np.mean([values[m] for values in self.values[name]], axis=0) for m in METRICS], axis=1)
 
 
 def main() -> None:
@@ -100,7 +83,7 @@ def _value(text: str) -> Any:
 
 def measure(split: Split, settings: dict[str, Any], seeds: Sequence[int], kept: Checkpoint) -> Read:
     """Fit, choose on validation and ask the test, with every seed."""
-    read = Read()
+    read = Read(METRICS)
     for seed in seeds:
         measure_seed(split, settings, Run(cache=None, seed=seed, checkpoint=kept), read)
     return read
@@ -109,38 +92,32 @@ def measure(split: Split, settings: dict[str, Any], seeds: Sequence[int], kept: 
 def measure_seed(split: Split, settings: dict[str, Any], run: Run, read: Read) -> None:
     """The same with one seed."""
     test = split.tests["test"]
-    fitted = {name: _fit(name, {**settings, **own}, split, run, read) for name, own in PARTS.items()}
+    models = {name: _fit(name, {**settings, **own}, split, run, read) for name, own in PARTS.items()}
     for name in (MEAN, READER):
-        read.add(name, judged(alone(fitted[name]), split, test))
-    share, lists = chosen(lambda share: summed(fitted[MEAN], fitted[READER], share), split)
-    read.add(FUSED, judged(lists, split, test), share)
+        read.add(name, judged_in(alone(models[name]), split, test))
+    share, lists = chosen(lambda share: summed(models[MEAN], models[READER], share), split)
+    _add(read, FUSED, lists, share, split)
     for name in (JOINT, LEARNED):
-        share, lists = chosen(lambda share, name=name: alone(mixed(fitted[name], share)), split)
-        read.add(name, judged(lists, split, test), share)
+        share, lists = chosen(lambda share, name=name: alone(mixed(models[name], share)), split)
+        _add(read, name, lists, share, split)
+
+
+def _add(read: Read, name: str, lists: Lists, share: float, split: Split) -> None:
+    read.add(name, judged_in(lists, split, split.tests["test"]))
+    read.shares.setdefault(name, []).append(share)
 
 
 def _fit(name: str, settings: dict[str, Any], split: Split, run: Run, read: Read) -> Joint:
-    source = Joint(**settings)
-
-    def fit() -> dict[str, np.ndarray]:
-        began = time.process_time()
-        return source.fit(split.train, run).state() | {SECONDS: np.asarray(time.process_time() - began)}
-
-    state = run.keep("fits", (source.config, split.train.digest), fit, lambda made: made, lambda kept: kept)
-    read.seconds.setdefault(name, []).append(float(state[SECONDS]))
-    return source.load_state({name: array for name, array in state.items() if name != SECONDS})
+    source, seconds = fitted(Joint(**settings), split.train, run)
+    read.seconds.setdefault(name, []).append(seconds)
+    return cast("Joint", source)
 
 
 def chosen(lists: Callable[[float], Lists], split: Split) -> tuple[float, Lists]:
     """The share of the deep head with the best NDCG@10 on validation, and what makes lists with it."""
-    reached = {share: judged(lists(share), split, split.valid)["ndcg@10"].mean() for share in SHARES}
+    reached = {share: judged_in(lists(share), split, split.valid)["ndcg@10"].mean() for share in SHARES}
     best = max(reached, key=lambda share: reached[share])
     return best, lists(best)
-
-
-def alone(source: Recommender) -> Lists:
-    """Lists by the scores of one source."""
-    return lambda queries: source.recommend(queries, DEPTH)
 
 
 def mixed(source: Joint, share: float) -> Recommender:
@@ -169,11 +146,9 @@ def _best(mean: Recommender, deep: Recommender, share: float, queries: Queries) 
     return Slate(items, {SCORE: scores}, {})
 
 
-def judged(lists: Lists, split: Split, asked: Holdout) -> Values:
+def judged_in(lists: Lists, split: Split, asked: Holdout) -> Values:
     """Metrics by query of what a system answers."""
-    slate = lists(asked.queries)
-    values = Case({"it": slate}, asked, split.train.item_counts).per_query("it", (10,))
-    return {metric: values[metric] for metric in METRICS}
+    return judged(lists, asked, split.train.item_counts, METRICS)
 
 
 def table(name: str, read: Read, digest: str, reading: int, wall: float) -> str:
@@ -203,20 +178,14 @@ def table(name: str, read: Read, digest: str, reading: int, wall: float) -> str:
 
 
 def _row(system: str, read: Read) -> str:
-    cells = []
-    for metric, value in zip(METRICS, read.by_query(system).mean(axis=0), strict=True):
-        each = ", ".join(f"{values[metric].mean():.4f}" for values in read.values[system])
-        cells.append(f"{value:.4f} ({each})")
     shares = ", ".join(f"{share:g}" for share in read.shares.get(system, []))
     seconds = read.seconds.get(system)
-    return f"| {system} | {' | '.join(cells)} | {shares} | {f'{np.mean(seconds):.0f}' if seconds else ''} |"
+    cells = [*read.cells(system), shares, f"{np.mean(seconds):.0f}" if seconds else ""]
+    return f"| {system} | {' | '.join(cells)} |"
 
 
 def _difference(system: str, other: str, read: Read) -> str:
-    told = paired_bootstrap(read.by_query(system) - read.by_query(other))
-    return (
-        f"| {system} | {other} | {' | '.join(f'{i.difference:+.4f} ({i.low:+.4f} to {i.high:+.4f})' for i in told)} |"
-    )
+    return f"| {system} | {other} | {' | '.join(read.differences(system, other))} |"
 
 
 if __name__ == "__main__":

@@ -40,9 +40,9 @@ def test_a_sum_with_one_part_is_that_part():
 def test_the_share_is_chosen_on_validation():
     one, other = (kind().fit(SPLIT.train, Run(cache=None)) for kind in (Ease, ItemKNN))
     share, lists = joint.chosen(lambda share: joint.summed(one, other, share), SPLIT)
-    reached = joint.judged(lists, SPLIT, SPLIT.valid)["ndcg@10"].mean()
+    reached = joint.judged_in(lists, SPLIT, SPLIT.valid)["ndcg@10"].mean()
     for tried in joint.SHARES:
-        assert joint.judged(joint.summed(one, other, tried), SPLIT, SPLIT.valid)["ndcg@10"].mean() <= reached
+        assert joint.judged_in(joint.summed(one, other, tried), SPLIT, SPLIT.valid)["ndcg@10"].mean() <= reached
     assert share in joint.SHARES
 
 
