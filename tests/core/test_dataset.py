@@ -51,6 +51,17 @@ def test_counts_and_numbers():
     assert data.user_ids.tolist() == ["u", "v", "w"]
 
 
+def test_an_item_comes_when_it_is_told_to_else_with_its_first_event():
+    data = small()
+    assert np.array_equal(data.first_events, data.item_births, equal_nan=True)
+    first = {item: min(data.event_times[data.event_items == item], default=np.nan) for item in range(4)}
+    assert np.array_equal(data.first_events, list(first.values()), equal_nan=True)
+    told = data.items.append_column("available_at", pa.array([5.0, None, None, 7.0]))
+    assert np.array_equal(small(items=told).item_births, [5.0, first[1], first[2], 7.0], equal_nan=True)
+    bare = small(events=data.events.drop_columns(["timestamp"]), order="none")
+    assert np.isnan(bare.item_births).all()
+
+
 def test_queries_are_asked_just_after_the_newest_event():
     queries = small().queries(np.array([2, 0]), include_seen=True)
     assert queries.users.tolist() == ["w", "u"]
@@ -256,6 +267,7 @@ def test_more_items_leave_what_the_events_say():
     for name in ("item_ids", "item_numbers", "item_counts"):
         again = getattr(replace(grown), name)
         assert list(getattr(grown, name)) == list(again)
+    np.testing.assert_array_equal(grown.first_events, replace(grown).first_events)
     np.testing.assert_array_equal(grown.matrix.toarray(), replace(grown).matrix.toarray())
     assert (data.n_items, data.vectors) == (4, {})
     with pytest.raises(DataError, match="only grows"):

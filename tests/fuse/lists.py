@@ -6,7 +6,7 @@ import numpy as np
 from test_softmax import panel_of
 
 from accord.core.space import Space
-from accord.fuse.base import HISTORY, Panel
+from accord.fuse.base import AGE, HISTORY, Panel
 
 
 def by_history(queries: int = 1_000, seed: int = 0) -> Panel:
@@ -38,3 +38,14 @@ def by_text(queries: int = 1_500, seed: int = 0, *, fixed: bool = True, turned: 
     name = "text" if fixed else "guess"
     slate = replace(panel.slate, items=shown, spaces={name: Space(*ends, fixed=fixed)})
     return replace(panel, slate=slate)
+
+
+def by_age(queries: int = 1_000, seed: int = 0) -> Panel:
+    """One source is right about young items, the other about old ones."""
+    rng = np.random.default_rng(seed)
+    of_young, of_old = rng.standard_normal((2, queries, 20))
+    days = np.where(rng.random((queries, 20)) < 0.5, 2.0, 400.0).astype(np.float32)
+    liked = 2.5 * np.where(days < 30, of_young, of_old)
+    true = (liked + rng.gumbel(size=liked.shape)).argmax(axis=1)
+    panel = panel_of({"young": of_young, "old": of_old}, [[int(place)] for place in true])
+    return replace(panel, slate=panel.slate.with_column(AGE, days))

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from lists import by_history, by_text
+from lists import by_age, by_history, by_text
 from test_product import agreeing
 from test_softmax import panel_of
 from test_weighted import mixed_panel
@@ -57,6 +57,13 @@ def test_an_interaction_is_found_that_no_weighted_sum_can_say(kind):
     panel, judge = agreeing(), agreeing(seed=1)
     plain = Weighted(sources=("h", "y")).fit(panel, RUN).value(judge)
     assert made(kind, ("h", "y")).fit(panel, RUN).value(judge) > plain + (0.15 if kind in MAPS else 0.05)
+
+
+@pytest.mark.parametrize("kind", ["concat", "bilinear", "gate"])
+def test_how_old_an_item_is_says_whom_to_believe(kind):
+    panel, judge = by_age(), by_age(seed=1)
+    plain = Weighted(sources=("young", "old")).fit(panel, RUN).value(judge)
+    assert made(kind, ("young", "old")).fit(panel, RUN).value(judge) > plain + 0.1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from lists import by_age
 
 from accord.core.arrays import Ragged
 from accord.core.columns import SCORE
@@ -226,6 +227,13 @@ def test_a_tree_with_a_loop_is_refused(stack):
         text = text.replace(line, f"{name}={values}", 1)
     with pytest.raises(ArtefactError):
         check(text, stack.n_features)
+
+
+def test_how_old_an_item_is_says_whom_to_believe():
+    panel, judge = by_age(QUERIES), by_age(seed=1)
+    stack = Stack(sources=("young", "old"), min_leaf=20, bags=1).fit(panel, RUN)
+    assert stack.value(judge) > stack.base.value(judge) + 0.1
+    assert gains_by_source(stack)["age"] > 0.1
 
 
 class ByHeart(Fuser):

@@ -16,7 +16,7 @@ from accord.core.roles import Recommender
 from accord.core.slate import Slate
 from accord.core.space import Space
 from accord.data import splits
-from accord.fuse.base import Panel
+from accord.fuse.base import AGE, Panel
 from accord.fuse.stack import Stack, StackConfig
 from accord.pipeline.artefact import load, save
 from accord.pipeline.columns import read_columns
@@ -26,6 +26,7 @@ from accord.pipeline.learning import learn
 from accord.pipeline.pipeline import Pipeline, panel
 from accord.pipeline.reasons import explain
 from accord.pipeline.resume_fusion import kept_fuser
+from accord.pipeline.sources import DAY, ItemFacts, best_of, gather, score_all
 from accord.pipeline.spaces import TAU, Spaces, read_by_fusers
 from accord.pipeline.spec import spec_of
 
@@ -145,7 +146,7 @@ def test_panels_and_lists_are_given_the_same(pipeline: Pipeline) -> None:
     asked = everybody(pipeline).take(np.arange(30))
     truth = replace(asked.history.ragged, values=asked.history.ragged.values)
     seen = replace(asked, include_seen=True)
-    found: Panel = panel(pipeline.sources, seen, truth, pipeline.events, 40, pipeline.spaces)
+    found: Panel = panel(pipeline.sources, seen, truth, pipeline.known, 40, pipeline.spaces)
     fused = pipeline.fuser(seen, found.slate)
     listed = pipeline.score(seen, found.slate.items)
     np.testing.assert_allclose(listed.column("score"), fused.column("score"), atol=1e-4)
@@ -204,3 +205,17 @@ def test_an_interrupted_job_takes_it_over(pipeline: Pipeline, tmp_path: Path) ->
     assert again.config == pipeline.fuser.config
     for name, array in pipeline.fuser.state().items():
         np.testing.assert_array_equal(again.state()[name], array)
+
+
+def test_fusers_are_told_how_old_items_are(pipeline: Pipeline) -> None:
+    queries = replace(everybody(pipeline).take(np.arange(3)), now=np.array([0.0, 1e9, np.nan]))
+    born = np.full(pipeline.data.n_items, 1e9 - 3 * DAY)
+    born[::2] = np.nan
+    scored = score_all(pipeline.sources, queries)
+    slate = gather(queries, scored, best_of(scored, 40), ItemFacts(pipeline.events, born))
+    ages = slate.column(AGE)
+    told = (slate.items % 2 == 1) & slate.filled
+    assert told.any()
+    assert (ages[0][told[0]] == 0).all()  # nothing is younger than new
+    assert (ages[1][told[1]] == 3).all()
+    assert np.isnan(ages[2]).all() and np.isnan(ages[~told]).all()

@@ -87,7 +87,7 @@ def test_the_fusion_of_the_others_may_be_learned_anew(whole: Pipeline, split: Sp
 
 
 def _panel(pipeline: Pipeline, split: Split) -> Panel:
-    return panel(pipeline.sources, split.valid.queries, split.valid.truth, pipeline.events, 20)
+    return panel(pipeline.sources, split.valid.queries, split.valid.truth, pipeline.known, 20)
 
 
 @pytest.mark.parametrize("kind", [Rank, Softmax, Product])

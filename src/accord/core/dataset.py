@@ -130,6 +130,21 @@ class Dataset:
         return np.bincount(self.event_items, minlength=self.n_items)
 
     @cached_property
+    def first_events(self) -> Doubles:
+        """``float64[n_items]``: seconds since 1970 of each item's first event; NaN where none has a time."""
+        first = np.full(self.n_items, np.nan)
+        np.fmin.at(first, self.event_items, self.event_times)
+        return first
+
+    @cached_property
+    def item_births(self) -> Doubles:
+        """``float64[n_items]``: seconds since 1970 at which each item came: ``available_at``, else its first event."""
+        if c.AVAILABLE_AT not in self.items.column_names:
+            return self.first_events
+        told = self.items[c.AVAILABLE_AT].to_numpy().astype(np.float64)
+        return np.where(np.isnan(told), self.first_events, told)
+
+    @cached_property
     def histories(self) -> History:
         """Every user's events, oldest first; row = user number. Without kinds and values: see ``told``."""
         order = order_by(self.event_users, self.n_users)
@@ -182,6 +197,8 @@ class Dataset:
         }
         known |= {name: self.__dict__[name] for name in _OF_EVENTS if name in self.__dict__}
         known["item_counts"] = np.pad(self.item_counts, (0, items.num_rows - self.n_items))
+        nothing = np.full(items.num_rows - self.n_items, np.nan)
+        known["first_events"] = np.concatenate([self.first_events, nothing])
         if "matrix" in self.__dict__:
             parts = (self.matrix.data, self.matrix.indices, self.matrix.indptr)
             known["matrix"] = csr_array(parts, shape=(self.n_users, items.num_rows))

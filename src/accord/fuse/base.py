@@ -20,6 +20,8 @@ from accord.core.slate import Slate
 
 EVENTS = "events"
 """The slate column that holds how many training events each item has; 0 marks a cold item."""
+AGE = "age"
+"""The slate column that holds how many days ago each item came, where anybody knows (else NaN)."""
 HISTORY = "history"
 """The fact of a slate that holds how many events each history has."""
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from accord.core.arrays import Floats, Longs
 from accord.core.slate import Slate
-from accord.fuse.base import EVENTS, HISTORY, ranged, standardised
+from accord.fuse.base import AGE, EVENTS, HISTORY, ranged, standardised
 
 VIEWS = ("z", "range", "rank")
 """Of each source: standard score and range over all eligible items, reciprocal rank among the places looked at."""
-OWN = ("base", "base.behind", "base.rank", "events", "history")
-"""Of each place: the base score, how far it is behind the best, its reciprocal rank; the item's events and the length
-of the history, as logarithms."""
+OWN = ("base", "base.behind", "base.rank", "events", "age", "history")
+"""Of each place: the base score, how far it is behind the best, its reciprocal rank; the item's events, its age in
+days and the length of the history, as logarithms."""
 
 
 def feature_names(sources: Sequence[str]) -> list[str]:
@@ -38,11 +38,13 @@ def features(slate: Slate, layout: tuple[str, ...], heard: tuple[str, ...], base
             out[:, :, first + 1] = ranged(taken, (name,))[:, :, 0]
             out[:, :, first + 2] = reciprocal_ranks(taken.column(name))
     own = out[:, :, len(VIEWS) * len(layout) :]
+    unknown = np.zeros(places.shape, np.float32)
     own[:, :, 0] = np.take_along_axis(base, places, axis=1)
     own[:, :, 1] = own[:, :, 0] - own[:, :1, 0]
     own[:, :, 2] = 1 / (1 + np.arange(places.shape[1]))
     own[:, :, 3] = np.log1p(np.nan_to_num(taken.column(EVENTS)))
-    own[:, :, 4] = np.log1p(slate.facts.get(HISTORY, np.zeros(len(slate))))[:, None]
+    own[:, :, 4] = np.log1p(np.nan_to_num(taken.columns.get(AGE, unknown)))
+    own[:, :, 5] = np.log1p(slate.facts.get(HISTORY, np.zeros(len(slate))))[:, None]
     return out
 
 

@@ -45,9 +45,9 @@ class GateNet(Net):
 class Gate(Learned):
     """``score = sum_k g_k(x) sum_s w_ks z_s``: experts with weights of their own, and a softmax gate.
 
-    The gate sees of each place the item's events, spread, best and agreement of the sources' scores, cosines and
-    lengths of the vectors asked for, and the length of the history. Experts that are asked ever less learn ever less,
-    so the gate pays for an uneven load (Shazeer et al., "Outrageously large neural networks: the sparsely-gated
+    The gate sees of each place the item's events and age, spread, best and agreement of the sources' scores, cosines
+    and lengths of the vectors asked for, and the length of the history. Experts that are asked ever less learn ever
+    less, so the gate pays for an uneven load (Shazeer et al., "Outrageously large neural networks: the sparsely-gated
     mixture-of-experts layer", ICLR 2017, equation 6; all experts are asked, for they cost next to nothing).
     ``contributions`` are exact, and each depends on all sources by way of the gate.
     """

@@ -10,11 +10,12 @@ import numpy as np
 from accord.core.arrays import Bools, Floats, Ints, Longs
 from accord.core.slate import Slate
 from accord.core.space import Space
-from accord.fuse.base import EVENTS, HISTORY, is_cold
+from accord.fuse.base import AGE, EVENTS, HISTORY, is_cold
 
-OF_PLACES = ("events", "spread", "best", "agreement")
-"""Of each place: the item's events (as a logarithm), spread and best of the sources' scores, and the share of sources
-for which it lies one standard deviation above their mean; then, for each space, cosine and length."""
+OF_PLACES = ("events", "age", "spread", "best", "agreement")
+"""Of each place: the item's events and its age in days (as logarithms), spread and best of the sources' scores, and
+the share of sources for which it lies one standard deviation above their mean; then, for each space, cosine and
+length."""
 OF_QUERIES = ("history", "stranger")
 """Of each query: the length of the history (as a logarithm), and whether it is empty; then each source's best score."""
 CELLS = 1 << 22
@@ -88,11 +89,12 @@ def row_blocks(slate: Slate, sources: int, spaces: Sequence[str]) -> list[Longs]
 
 
 def _own(slate: Slate, scores: Floats, heard: Bools) -> Floats:
-    """``float32[B, P, 4]``: ``OF_PLACES``."""
+    """``float32[B, P, 5]``: ``OF_PLACES``."""
     known = scores[:, :, heard] if heard.any() else scores
     events = np.log1p(np.nan_to_num(slate.column(EVENTS)))
-    views = [events, known.std(axis=2), known.max(axis=2), (known > 1).mean(axis=2)]
-    views[1:3] = [np.arcsinh(view) for view in views[1:3]]
+    age = np.log1p(np.nan_to_num(slate.columns.get(AGE, np.zeros(slate.items.shape, np.float32))))
+    views = [events, age, known.std(axis=2), known.max(axis=2), (known > 1).mean(axis=2)]
+    views[2:4] = [np.arcsinh(view) for view in views[2:4]]
     return np.stack(views, axis=2).astype(np.float32)
 
 

@@ -34,7 +34,7 @@ from accord.pipeline.pipeline import FALLBACK, Pipeline, panel
 from accord.pipeline.resume import chosen_on
 from accord.pipeline.resume_fusion import kept_choice, kept_fuser
 from accord.pipeline.search import tune
-from accord.pipeline.sources import Sources, fit_sources
+from accord.pipeline.sources import ItemFacts, Sources, fit_sources
 from accord.pipeline.spaces import Spaces, read_by_fusers
 from accord.pipeline.spec import PipelineSpec, Values, make
 
@@ -219,7 +219,7 @@ class _Work:
 
     def _panel(self, sources: Sources, holdout: Holdout, data: Dataset) -> Panel:
         spaces = Spaces.named(self.reads, data, sources, self.encoders)
-        return panel(sources, holdout.queries, holdout.truth, data.item_counts, min(DEPTH, self.spec.depth), spaces)
+        return panel(sources, holdout.queries, holdout.truth, ItemFacts.of(data), min(DEPTH, self.spec.depth), spaces)
 
     def _hidden_items(self) -> Bools:
         counts = self.split.train.item_counts

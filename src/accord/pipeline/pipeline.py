@@ -18,10 +18,10 @@ from accord.core.parallel import cores, mapped
 from accord.core.queries import CELLS, Queries
 from accord.core.roles import Encoder, Explains, Predicts, Recommender, Scored
 from accord.core.slate import EMPTY, Slate
-from accord.fuse.base import EVENTS, Fuser, Panel
+from accord.fuse.base import AGE, EVENTS, Fuser, Panel
 from accord.fuse.heads import Head, Marks, predicted_by
 from accord.pipeline.compiled import CompiledCatalogue
-from accord.pipeline.sources import Guard, Sources, best_of, gather, score_all
+from accord.pipeline.sources import Guard, ItemFacts, Sources, best_of, gather, score_all
 from accord.pipeline.spaces import NOWHERE, Spaces
 from accord.pipeline.spec import PipelineSpec
 
@@ -66,6 +66,11 @@ class Pipeline:
         return np.where(np.bincount(early, minlength=self.data.n_items) > 0, self.data.item_counts, 0)
 
     @cached_property
+    def known(self) -> ItemFacts:
+        """What the fuser is told of the items."""
+        return ItemFacts(self.events, self.data.item_births)
+
+    @cached_property
     def spaces(self) -> Spaces:
         """The vectors that the fuser reads."""
         return Spaces.named(self.fuser.reads, self.data, self.sources, self.encoders)
@@ -83,7 +88,7 @@ class Pipeline:
         """
         chunks = self._chunks(queries)
         slates = list(mapped(lambda chunk: self._fused(chunk, n)[0], chunks))
-        return Slate.stacked(slates or [_nothing(n, (SCORE, EVENTS, *self.sources))])
+        return Slate.stacked(slates or [_nothing(n, (SCORE, EVENTS, AGE, *self.sources))])
 
     def compare(
         self, queries: Queries, n: int, beside: Mapping[str, Recommender] | None = None, told: int = 0
@@ -114,7 +119,7 @@ class Pipeline:
 
     def _fused(self, queries: Queries, n: int) -> tuple[Slate, dict[str, Slate]]:
         scored, offers = self._offers(queries, max(n, self.spec.depth), n)
-        slate = gather(queries, scored, offers, self.events, self.spaces)
+        slate = gather(queries, scored, offers, self.known, self.spaces)
         slate = self._answering(slate, self.fuser(queries, slate))
         return slate.ranked(n=n, salt=queries.salt), {name: offers[name] for name in self.sources}
 
@@ -148,7 +153,7 @@ class Pipeline:
         for chunk in Queries.of([[int(item)] for item in items], open=shown).chunks(self.data.n_items):
             scored = score_all(self.sources, chunk, self.guard)
             offers = best_of({name: scored[name] for name in personal}, max(n, self.spec.depth))
-            slate = gather(chunk, scored, offers, self.events, self.spaces)
+            slate = gather(chunk, scored, offers, self.known, self.spaces)
             for name in self.sources.keys() - set(personal):
                 slate = slate.with_column(name, np.full(slate.items.shape, np.nan, np.float32))
             parts.append(self.fuser(chunk, slate).ranked(n=n))
@@ -214,7 +219,7 @@ class Pipeline:
         for chunk in queries.chunks(self.data.n_items):
             asked = Slate(items[start : start + len(chunk)])
             scored, offers = self._offers(chunk, depth, depth)
-            slate = gather(chunk, scored, {**offers, "asked": asked}, self.events, self.spaces)
+            slate = gather(chunk, scored, {**offers, "asked": asked}, self.known, self.spaces)
             places = _places(asked.items, slate.items, self.data.n_items)
             only = _just(asked, self._answering(slate, self.fuser(chunk, slate)).take(places))
             yield Gathered(chunk, slate, places, only)
@@ -235,21 +240,21 @@ class Gathered:
 
 
 def panel(
-    sources: Sources, queries: Queries, truth: Ragged, events: Longs, depth: int, spaces: Spaces = NOWHERE
+    sources: Sources, queries: Queries, truth: Ragged, known: ItemFacts, depth: int, spaces: Spaces = NOWHERE
 ) -> Panel:
     """What the sources say of held-back queries, and what came up: the food of fusers."""
-    return Panel.of(_panel_chunks(sources, queries, truth, events, depth, spaces))
+    return Panel.of(_panel_chunks(sources, queries, truth, known, depth, spaces))
 
 
 def _panel_chunks(
-    sources: Sources, queries: Queries, truth: Ragged, events: Longs, depth: int, spaces: Spaces
+    sources: Sources, queries: Queries, truth: Ragged, known: ItemFacts, depth: int, spaces: Spaces
 ) -> Iterable[tuple[Slate, Ragged]]:
     def heard(chunk: Queries) -> Slate:
         scored = score_all(sources, chunk)
-        return gather(chunk, scored, best_of(scored, depth), events, spaces)
+        return gather(chunk, scored, best_of(scored, depth), known, spaces)
 
     start = 0
-    for slate in mapped(heard, list(queries.chunks(len(events), CELLS // cores()))):
+    for slate in mapped(heard, list(queries.chunks(len(known.events), CELLS // cores()))):
         yield slate, truth.take(np.arange(start, start + len(slate)))
         start += len(slate)
 

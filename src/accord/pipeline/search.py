@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from accord.core.arrays import Longs
 from accord.core.config import parse
 from accord.core.errors import CannotFit
 from accord.core.roles import Recommender
@@ -20,7 +19,7 @@ from accord.fuse.base import Panel
 from accord.pipeline.fusion import enough, halves
 from accord.pipeline.pipeline import panel
 from accord.pipeline.resume import identity, kept_fit
-from accord.pipeline.sources import Sources
+from accord.pipeline.sources import ItemFacts, Sources
 from accord.pipeline.spec import Search
 
 T = TypeVar("T")
@@ -147,11 +146,8 @@ class _Judge:
         return made.fit(self.train, self.run)
 
     def _ndcg(self, name: str, source: Recommender) -> float:
-        sample: Panel = panel({name: source}, self.holdout.queries, self.holdout.truth, self._counts(), 50)
+        sample: Panel = panel({name: source}, self.holdout.queries, self.holdout.truth, ItemFacts.of(self.train), 50)
         return sample.ndcg(np.nan_to_num(sample.slate.column(name), nan=-np.inf)) if len(sample) else 0.0
-
-    def _counts(self) -> Longs:
-        return self.train.item_counts
 
 
 def _sample(valid: Holdout, most: int, run: Run) -> Holdout:

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from accord.core.arrays import Ints, Longs
+from accord.core.arrays import Doubles, Ints, Longs
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.queries import Eligibility, Queries
 from accord.core.roles import Recommender, Scored
 from accord.core.run import Run
 from accord.core.slate import EMPTY, Slate
-from accord.fuse.base import EVENTS, HISTORY
+from accord.fuse.base import AGE, EVENTS, HISTORY
 from accord.pipeline.resume import kept_fit
 from accord.pipeline.spaces import NOWHERE, Spaces
 
 Sources = dict[str, Recommender]
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """What fusers are told of items beside scores and vectors."""
+
+    events: Longs
+    """``int64[n_items]``: training events of each item; 0 marks a cold item."""
+    born: Doubles
+    """``float64[n_items]``: seconds since 1970 at which each item came; NaN where unknown."""
+
+    @classmethod
+    def of(cls, data: Dataset) -> ItemFacts:
+        """Those of the items of a log."""
+        return cls(data.item_counts, data.item_births)
 
 
 class Guard(Protocol):
@@ -67,17 +84,20 @@ def gather(
     queries: Queries,
     scored: Mapping[str, Scored],
     offers: Mapping[str, Slate],
-    events: Longs,
+    known: ItemFacts,
     spaces: Spaces = NOWHERE,
 ) -> Slate:
     """The union of all offers, scored by all sources, with the vectors of ``spaces``.
 
-    Columns: one a source with its own scores (NaN = no opinion), and ``events``, the training events of each item.
+    Columns: one a source with its own scores (NaN = no opinion), ``events``, the training events of each item, and
+    ``age``, how many days before the question it came.
     Facts: ``<source>.mean``, ``.spread``, ``.low``, ``.high``, ``eligible`` and ``history``, the length of each.
     """
     items = union([offer.items for offer in offers.values()])
     columns = {name: part.at(items) for name, part in scored.items()}
-    columns[EVENTS] = np.where(items == EMPTY, np.nan, events[np.maximum(items, 0)]).astype(np.float32)
+    numbers = np.maximum(items, 0)
+    columns[EVENTS] = np.where(items == EMPTY, np.nan, known.events[numbers]).astype(np.float32)
+    columns[AGE] = (np.maximum(queries.now[:, None] - known.born[numbers], 0) / DAY).astype(np.float32)
     facts = {f"{name}.{fact}": values for name, part in scored.items() for fact, values in part.facts.items()}
     first = next(iter(scored.values()))
     lengths = queries.history.lengths.astype(np.float64)

@@ -21,7 +21,7 @@ from accord.pipeline.fusion import enough, halves
 from accord.pipeline.learning import DEPTH, STACK, with_warm_validation
 from accord.pipeline.pipeline import FALLBACK, Pipeline, panel
 from accord.pipeline.search import tune as search_values
-from accord.pipeline.sources import Sources
+from accord.pipeline.sources import ItemFacts, Sources
 from accord.pipeline.spaces import Spaces, read_by_fusers
 from accord.pipeline.spec import PipelineSpec, make, with_values
 from accord.study.trial_fits import Fits
@@ -140,7 +140,7 @@ class Judge:
     def _heard(self, sources: Sources, spec: PipelineSpec, part: Holdout) -> Panel:
         spaces = Spaces.named(read_by_fusers(spec), self.fits.data(spec), sources, {})
         depth = min(DEPTH, spec.depth)
-        return panel(sources, part.queries, part.truth, self.split.train.item_counts, depth, spaces)
+        return panel(sources, part.queries, part.truth, ItemFacts.of(self.split.train), depth, spaces)
 
 
 def mixing(spec: PipelineSpec) -> list[int]:
