@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 from test_softmax import panel_of
 
+from accord.core.queries import Queries
 from accord.core.space import Space
 from accord.fuse.base import AGE, HISTORY, Panel
+from accord.fuse.circumstances import facts_of
 
 
 def by_history(queries: int = 1_000, seed: int = 0) -> Panel:
@@ -49,3 +51,18 @@ def by_age(queries: int = 1_000, seed: int = 0) -> Panel:
     true = (liked + rng.gumbel(size=liked.shape)).argmax(axis=1)
     panel = panel_of({"young": of_young, "old": of_old}, [[int(place)] for place in true])
     return replace(panel, slate=panel.slate.with_column(AGE, days))
+
+
+def by_circumstance(queries: int = 1_200, seed: int = 0) -> Panel:
+    """One source is right at home and in the morning, the other elsewhere and later."""
+    rng = np.random.default_rng(seed)
+    at_home, elsewhere = rng.standard_normal((2, queries, 20))
+    home = rng.random(queries) < 0.5
+    true = (2.5 * np.where(home[:, None], at_home, elsewhere) + rng.gumbel(size=at_home.shape)).argmax(axis=1)
+    panel = panel_of({"home": at_home, "elsewhere": elsewhere}, [[int(place)] for place in true])
+    places = np.where(home, "home", rng.choice(["train", "work"], queries)).astype(object)
+    places[::9] = None
+    hours = np.where(home, rng.uniform(6, 10, queries), rng.uniform(12, 22, queries))
+    asked = replace(Queries.of([[]] * queries), now=3_600 * hours, context={"place": places})
+    panel.slate.facts.update(facts_of(asked))
+    return panel

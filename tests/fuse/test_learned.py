@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from lists import by_age, by_history, by_text
+from lists import by_age, by_circumstance, by_history, by_text
 from test_product import agreeing
 from test_softmax import panel_of
 from test_weighted import mixed_panel
@@ -57,6 +57,19 @@ def test_an_interaction_is_found_that_no_weighted_sum_can_say(kind):
     panel, judge = agreeing(), agreeing(seed=1)
     plain = Weighted(sources=("h", "y")).fit(panel, RUN).value(judge)
     assert made(kind, ("h", "y")).fit(panel, RUN).value(judge) > plain + (0.15 if kind in MAPS else 0.05)
+
+
+@pytest.mark.parametrize("settings", [{"context": ("place",)}, {"clock": ("hour",)}], ids=["place", "hour"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_circumstances_say_whom_to_believe(kind, settings):
+    panel, judge = by_circumstance(), by_circumstance(seed=1)
+    blind = made(kind, ("home", "elsewhere"), epochs=20, lr=0.01).fit(panel, RUN).value(judge)
+    fuser = made(kind, ("home", "elsewhere"), epochs=20, lr=0.01, **settings).fit(panel, RUN)
+    assert fuser.value(judge) > blind + 0.1
+    loaded = type(fuser)(fuser.config).load_state(fuser.state())
+    np.testing.assert_array_equal(scores_of(loaded, judge), scores_of(fuser, judge))
+    swapped = fuser.with_sources(("elsewhere", "home"))
+    np.testing.assert_allclose(scores_of(swapped, judge), scores_of(fuser, judge), atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["concat", "bilinear", "gate"])

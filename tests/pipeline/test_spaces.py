@@ -207,8 +207,10 @@ def test_an_interrupted_job_takes_it_over(pipeline: Pipeline, tmp_path: Path) ->
         np.testing.assert_array_equal(again.state()[name], array)
 
 
-def test_fusers_are_told_how_old_items_are(pipeline: Pipeline) -> None:
-    queries = replace(everybody(pipeline).take(np.arange(3)), now=np.array([0.0, 1e9, np.nan]))
+def test_fusers_are_told_how_old_items_are_and_when_and_where_they_are_asked_for(pipeline: Pipeline) -> None:
+    places = np.array(["home", None, "work"], object)
+    queries = everybody(pipeline).take(np.arange(3))
+    queries = replace(queries, now=np.array([0.0, 1e9, np.nan]), context={"place": places})
     born = np.full(pipeline.data.n_items, 1e9 - 3 * DAY)
     born[::2] = np.nan
     scored = score_all(pipeline.sources, queries)
@@ -219,3 +221,5 @@ def test_fusers_are_told_how_old_items_are(pipeline: Pipeline) -> None:
     assert (ages[0][told[0]] == 0).all()  # nothing is younger than new
     assert (ages[1][told[1]] == 3).all()
     assert np.isnan(ages[2]).all() and np.isnan(ages[~told]).all()
+    np.testing.assert_array_equal(slate.facts["now"], queries.now)
+    assert np.isnan(slate.facts["context.place"]).tolist() == [False, True, False]

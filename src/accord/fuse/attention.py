@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from accord.fuse.learned import Learned, LearnedConfig
 from accord.fuse.net import Batch, Net, random, zeros
-from accord.fuse.sheet import OF_QUERIES
 
 LEAST = 0.01
 """Added to each weight where they are multiplied, so that a source of no weight can be woken."""
@@ -26,10 +25,10 @@ class AttentionNet(Net):
 
     by_source = ("seen", "keys", "bias")
 
-    def __init__(self, config: AttentionConfig, dims: dict[str, int]) -> None:
-        super().__init__(config, dims)
+    def __init__(self, config: AttentionConfig, dims: dict[str, int], circumstances: int = 0) -> None:
+        super().__init__(config, dims, circumstances)
         n, hidden = len(config.sources), config.hidden
-        self.reads = nn.Linear(len(OF_QUERIES), hidden)
+        self.reads = nn.Linear(self.asked, hidden)
         self.seen = random(n, hidden, std=n**-0.5)
         """What each source's best score adds to the query."""
         self.keys, self.bias = zeros(n, hidden), zeros(n)

@@ -25,8 +25,8 @@ class BilinearNet(Net):
 
     by_source = ("left", "right")
 
-    def __init__(self, config: BilinearConfig, dims: dict[str, int]) -> None:
-        super().__init__(config, dims)
+    def __init__(self, config: BilinearConfig, dims: dict[str, int], circumstances: int = 0) -> None:
+        super().__init__(config, dims, circumstances)
         n, rank = len(config.sources), config.rank
         self.texts = Texts(dims, rank, config.adapter)
         rest = self.width + self.texts.width + 1

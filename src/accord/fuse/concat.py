@@ -29,8 +29,8 @@ class ConcatNet(Net):
 
     by_source = ("scores",)
 
-    def __init__(self, config: ConcatConfig, dims: dict[str, int]) -> None:
-        super().__init__(config, dims)
+    def __init__(self, config: ConcatConfig, dims: dict[str, int], circumstances: int = 0) -> None:
+        super().__init__(config, dims, circumstances)
         n, hidden = len(config.sources), config.hidden
         self.texts = Texts(dims, config.rank, config.adapter)
         self.scores = random(n, hidden, std=n**-0.5)

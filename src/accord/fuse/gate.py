@@ -26,8 +26,8 @@ class GateNet(Net):
 
     by_source = ("moved",)
 
-    def __init__(self, config: GateConfig, dims: dict[str, int]) -> None:
-        super().__init__(config, dims)
+    def __init__(self, config: GateConfig, dims: dict[str, int], circumstances: int = 0) -> None:
+        super().__init__(config, dims, circumstances)
         self.gate = nn.Sequential(
             nn.Linear(self.width, config.hidden), nn.Tanh(), nn.Linear(config.hidden, config.experts)
         )

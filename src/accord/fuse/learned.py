@@ -15,6 +15,7 @@ from accord.core.part import State, prefixed, under
 from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.fuse.base import Fuser, FuserConfig, Panel, standardised
+from accord.fuse.circumstances import Circumstances, Clock
 from accord.fuse.cold import Balance, best_line
 from accord.fuse.likelihood import drawn, evidence, fit_logit, hits
 from accord.fuse.listwise import HELD, Lessons, Listwise, train
@@ -38,6 +39,10 @@ class LearnedConfig(FuserConfig):
 
     vectors: tuple[str, ...] = ()
     """Encoded columns (dense) or sources (those with vectors) whose vectors are read beside the scores."""
+    clock: tuple[Clock, ...] = ()
+    """``hour`` and ``weekday`` (UTC) at which a list is asked for are read too."""
+    context: tuple[str, ...] = ()
+    """Circumstances that are read too: columns of the events, by name in ``Queries.context``."""
     queries: int = Field(default=6_000, ge=1)
     """The most held-back queries that are learned from; memory is this times the places of a list times sources."""
     fewest: int = Field(default=500, ge=10)
@@ -85,6 +90,8 @@ class Learned(Fuser):
         """``bool[S]``: the sources that the network knows."""
         self.met: Bools = np.ones(len(self.config.vectors), dtype=bool)
         """``bool[V]``: the vectors that it knows."""
+        self.circumstances = Circumstances(self.config.clock, self.config.context, ())
+        """Which values of the circumstances it knows."""
         self.nets: tuple[Net, ...] = ()
         """None where the weighted sum stays as it is."""
         self.gains: Floats = np.zeros(0, np.float32)
@@ -102,6 +109,7 @@ class Learned(Fuser):
         self.heard[:] = True
         sample = drawn(panel, min(DRAFT, self.config.queries) if draft else self.config.queries, run)
         self.met = self._offered(sample.slate)
+        self.circumstances = Circumstances.of(sample.slate, self.config.clock, self.config.context)
         if len(sample) >= self.config.fewest:
             self._correct(sample, run, draft=draft)
         if not self.nets:
@@ -126,6 +134,7 @@ class Learned(Fuser):
         """The same weights and network over other sources; the network hears nothing of those it did not know."""
         other = type(self)(self.config.model_copy(update={"sources": sources}))
         other.base, other.gains = self.base.with_sources(sources), self.gains
+        other.circumstances = self.circumstances
         places = np.array([self.config.sources.index(name) if name in self.config.sources else -1 for name in sources])
         other.heard = (places >= 0) & self.heard[places]
         gone = set(self.config.sources) - set(sources)
@@ -143,7 +152,7 @@ class Learned(Fuser):
             return parts
         for rows in row_blocks(slate, len(self.config.sources), self.reads):
             some = slate.rows(rows)
-            sheet = Sheet.of(some, standardised(some, self.config.sources), self.heard, self._names)
+            sheet = Sheet.of(some, standardised(some, self.config.sources), self.heard, self._names, self.circumstances)
             for net, gain in zip(self.nets, self.gains, strict=True):
                 parts[rows] += gain * self._corrections(net, sheet)
         return parts
@@ -152,6 +161,7 @@ class Learned(Fuser):
         """The arrays of the weighted sum and of the networks."""
         arrays = prefixed(BASE, self.base.state())
         arrays |= {"heard": self.heard, "met": self.met, "gains": self.gains}
+        arrays |= self.circumstances.state() if self.nets else {}
         for number, net in enumerate(self.nets):
             arrays |= saved_weights(net, f"{NET}{number}.")
         return arrays
@@ -165,6 +175,8 @@ class Learned(Fuser):
             if name not in arrays or arrays[name].shape != shape:
                 raise ArtefactError(f"the saved {type(self).__name__} lacks {name}", remedy="Train it again.")
             setattr(self, name, arrays[name])
+        if len(gains):
+            self.circumstances = Circumstances.of_state(arrays, self.config.clock, self.config.context)
         self.nets = tuple(self._net_of(under(arrays, f"{NET}{number}.")) for number in range(len(gains)))
         return self
 
@@ -182,7 +194,7 @@ class Learned(Fuser):
     def _correct(self, sample: Panel, run: Run, *, draft: bool) -> None:
         """Train the networks on some lists, and see on those held back from each how much of it counts."""
         slate = sample.slate
-        sheet = Sheet.of(slate, evidence(sample, self.config.sources, "z"), self.heard, self._names)
+        sheet = Sheet.of(slate, evidence(sample, self.config.sources, "z"), self.heard, self._names, self.circumstances)
         base = self.base.contributions(slate).sum(axis=2)
         bags = 1 if draft else self.config.bags
         lesson = _Lesson(sample, sheet, base, hits(sample))
@@ -198,7 +210,8 @@ class Learned(Fuser):
         held[run.rng("lists held back from a fuser").permutation(len(sample))[: round(HELD * len(sample))]] = True
         lessons = Lessons.drawn(sheet, base, lesson.hits, self.config.places, run.rng("places of a fuser"))
         with first_weights(run):
-            net = self.Net(self.config, {name: space.items.shape[1] for name, space in sheet.spaces.items()})
+            dims = {name: space.items.shape[1] for name, space in sheet.spaces.items()}
+            net = self.Net(self.config, dims, self.circumstances.width)
         with torch.no_grad():
             net.look_at(sheet.rows(np.flatnonzero(~held)))
             sharpness = fit_logit(base[:, :, None], sample, low=[0.0])[0]
@@ -242,7 +255,8 @@ class Learned(Fuser):
     def _net_of(self, arrays: State) -> Net:
         """A network with these arrays."""
         down = under(arrays, "texts.down.")
-        net = self.Net(self.config, {name: values.shape[0] for name, values in down.items()})
+        dims = {name: values.shape[0] for name, values in down.items()}
+        net = self.Net(self.config, dims, self.circumstances.width)
         return with_weights(net, arrays)
 
 

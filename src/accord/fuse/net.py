@@ -70,14 +70,16 @@ class Net(nn.Module, ABC):
     by_source: ClassVar[tuple[str, ...]] = ()
     """Parameters whose first axis is the sources."""
 
-    def __init__(self, config: Any, dims: dict[str, int]) -> None:
-        """``dims``: the width of each fixed space that is read."""
+    def __init__(self, config: Any, dims: dict[str, int], circumstances: int = 0) -> None:
+        """``dims``: the width of each fixed space that is read; ``circumstances``: how many numbers tell those."""
         super().__init__()
+        self.asked = len(OF_QUERIES) + circumstances
+        """How many numbers ``queries`` has."""
         self.config, self.dims = config, dims
         n, places = len(config.sources), width_of(config.vectors)
         self.log_sharpness = nn.Parameter(torch.zeros(()))
         """Log of what makes log odds of scores; used in training alone."""
-        for name, size in (("place", places), ("query", len(OF_QUERIES)), ("top", n)):
+        for name, size in (("place", places), ("query", self.asked), ("top", n)):
             self.register_buffer(f"{name}_centre", torch.zeros(size))
             self.register_buffer(f"{name}_scale", torch.ones(size))
 
@@ -94,13 +96,13 @@ class Net(nn.Module, ABC):
             self.get_buffer(f"{name}_scale").copy_(tensor_of(np.where(spread > TINY, spread, np.float32(np.inf))))
 
     def context(self, batch: Batch) -> Tensor:
-        """``float32[B, P, C + 2]``: standard inputs of places and queries."""
+        """``float32[B, P, C]``: standard inputs of places and queries."""
         places = (batch.places - self.get_buffer("place_centre")) / self.get_buffer("place_scale")
         queries = self.queries(batch)[:, None].expand(*places.shape[:2], -1)
         return torch.cat([places, queries], dim=2)
 
     def queries(self, batch: Batch) -> Tensor:
-        """``float32[B, 2]``: standard inputs of queries."""
+        """``float32[B, Q]``: standard inputs of queries."""
         return (batch.queries - self.get_buffer("query_centre")) / self.get_buffer("query_scale")
 
     def tops(self, batch: Batch) -> Tensor:
@@ -110,7 +112,7 @@ class Net(nn.Module, ABC):
     @property
     def width(self) -> int:
         """How many numbers ``context`` has."""
-        return width_of(self.config.vectors) + len(OF_QUERIES)
+        return width_of(self.config.vectors) + self.asked
 
 
 def random(*shape: int, std: float) -> nn.Parameter:

@@ -11,6 +11,7 @@ from accord.core.arrays import Bools, Floats, Ints, Longs
 from accord.core.slate import Slate
 from accord.core.space import Space
 from accord.fuse.base import AGE, EVENTS, HISTORY, is_cold
+from accord.fuse.circumstances import Circumstances
 
 OF_PLACES = ("events", "age", "spread", "best", "agreement")
 """Of each place: the item's events and its age in days (as logarithms), spread and best of the sources' scores, and
@@ -18,6 +19,7 @@ the share of sources for which it lies one standard deviation above their mean; 
 length."""
 OF_QUERIES = ("history", "stranger")
 """Of each query: the length of the history (as a logarithm), and whether it is empty; then each source's best score."""
+NO_CIRCUMSTANCES = Circumstances((), ())
 CELLS = 1 << 22
 """The most numbers of item vectors that are held at a time: 16 MiB."""
 
@@ -36,14 +38,21 @@ class Sheet:
     places: Floats
     """``float32[B, P, C]``: see ``OF_PLACES``."""
     queries: Floats
-    """``float32[B, 2]``: see ``OF_QUERIES``."""
+    """``float32[B, 2 + c]``: see ``OF_QUERIES``; then the circumstances."""
     tops: Floats
     """``float32[B, S]``: each source's best score in the list."""
     spaces: dict[str, Space]
     """Spaces that another fit gives alike."""
 
     @classmethod
-    def of(cls, slate: Slate, scores: Floats, heard: Bools, spaces: Sequence[str]) -> Sheet:
+    def of(
+        cls,
+        slate: Slate,
+        scores: Floats,
+        heard: Bools,
+        spaces: Sequence[str],
+        circumstances: Circumstances = NO_CIRCUMSTANCES,
+    ) -> Sheet:
         """Of lists with the standard scores of the sources; those that are not ``heard`` count nothing.
 
         A space that the slate lacks says nothing.
@@ -51,7 +60,7 @@ class Sheet:
         scores = scores * heard
         tops = scores.max(axis=1, initial=0.0, where=slate.filled[:, :, None])
         lengths = slate.facts.get(HISTORY, np.zeros(len(slate)))
-        queries = np.stack([np.log1p(lengths), lengths == 0], axis=1).astype(np.float32)
+        queries = np.column_stack([np.log1p(lengths), lengths == 0, circumstances(slate)]).astype(np.float32)
         views = [_own(slate, scores, heard), *(_view(slate, name) for name in spaces)]
         fixed = {name: slate.spaces[name] for name in spaces if name in slate.spaces and slate.spaces[name].fixed}
         warm = slate.filled & ~is_cold(slate)

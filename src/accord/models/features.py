@@ -12,9 +12,10 @@ import pyarrow as pa
 from accord.core.arrays import Doubles, Longs, Names
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
+from accord.core.keys import keys_of
 from accord.core.part import State, unpack
 from accord.core.queries import Queries
-from accord.models.labels import keys_of, labels_of
+from accord.models.labels import labels_of
 from accord.models.linked_people import hashes
 
 Clock: TypeAlias = Literal["hour", "weekday"]

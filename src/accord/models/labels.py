@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from accord.core.arrays import Longs, Names
+from accord.core.arrays import Longs
+from accord.core.keys import key_of
 
 
 def labels_of(column: pa.ChunkedArray[Any]) -> tuple[Longs, Longs]:
@@ -22,17 +22,3 @@ def labels_of(column: pa.ChunkedArray[Any]) -> tuple[Longs, Longs]:
     coded = values.drop_null().dictionary_encode()
     keys = np.array([key_of(value) for value in coded.dictionary.to_pylist()], np.int64)
     return rows[some].astype(np.int64), keys[coded.indices.to_numpy()]
-
-
-def keys_of(values: Names) -> tuple[Longs, Longs]:
-    """The row and the key of every value of an array; None is no value."""
-    some = [(row, key_of(value)) for row, value in enumerate(values) if value is not None]
-    table = np.array(some, np.int64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
-
-
-def key_of(value: object) -> int:
-    """Eight bytes of a hash of a value's name; a whole number is the same whether it has a decimal point or not."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=8).digest(), signed=True)

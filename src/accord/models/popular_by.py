@@ -14,9 +14,10 @@ from scipy.sparse import csr_array, diags_array
 from accord.core.arrays import Floats, Longs, Sparse
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
+from accord.core.keys import keys_of
 from accord.core.queries import Queries
 from accord.core.run import Run
-from accord.models.labels import keys_of, labels_of
+from accord.models.labels import labels_of
 from accord.models.linear import HistoryConfig, HistoryReader
 from accord.models.placed import moved, resized, without
 

@@ -17,6 +17,7 @@ from accord.core.roles import Recommender, Scored
 from accord.core.run import Run
 from accord.core.slate import EMPTY, Slate
 from accord.fuse.base import AGE, EVENTS, HISTORY
+from accord.fuse.circumstances import facts_of
 from accord.pipeline.resume import kept_fit
 from accord.pipeline.spaces import NOWHERE, Spaces
 
@@ -91,7 +92,8 @@ def gather(
 
     Columns: one a source with its own scores (NaN = no opinion), ``events``, the training events of each item, and
     ``age``, how many days before the question it came.
-    Facts: ``<source>.mean``, ``.spread``, ``.low``, ``.high``, ``eligible`` and ``history``, the length of each.
+    Facts: ``<source>.mean``, ``.spread``, ``.low``, ``.high``, ``eligible`` and ``history``, the length of each, and
+    in which circumstances the lists are asked for (``circumstances.facts_of``).
     """
     items = union([offer.items for offer in offers.values()])
     columns = {name: part.at(items) for name, part in scored.items()}
@@ -101,7 +103,7 @@ def gather(
     facts = {f"{name}.{fact}": values for name, part in scored.items() for fact, values in part.facts.items()}
     first = next(iter(scored.values()))
     lengths = queries.history.lengths.astype(np.float64)
-    facts |= {"eligible": first.facts["eligible"], HISTORY: lengths}
+    facts |= {"eligible": first.facts["eligible"], HISTORY: lengths, **facts_of(queries)}
     return Slate(items, columns, facts, spaces.of(queries))
 
 
