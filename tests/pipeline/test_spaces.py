@@ -22,13 +22,14 @@ from accord.pipeline.artefact import load, save
 from accord.pipeline.columns import read_columns
 from accord.pipeline.delta import load_delta, save_delta
 from accord.pipeline.growing import grow
-from accord.pipeline.learning import learn
+from accord.pipeline.learning import Learned, learn
 from accord.pipeline.pipeline import Pipeline, panel
 from accord.pipeline.reasons import explain
 from accord.pipeline.resume_fusion import kept_fuser
 from accord.pipeline.sources import DAY, ItemFacts, best_of, gather, score_all
 from accord.pipeline.spaces import TAU, Spaces, read_by_fusers
 from accord.pipeline.spec import spec_of
+from accord.study.evaluation import fusion_of
 
 LEARNED = (
     shop.SMALL.partition("[[fusers]]")[0]
@@ -223,3 +224,10 @@ def test_fusers_are_told_how_old_items_are_and_when_and_where_they_are_asked_for
     assert np.isnan(ages[2]).all() and np.isnan(ages[~told]).all()
     np.testing.assert_array_equal(slate.facts["now"], queries.now)
     assert np.isnan(slate.facts["context.place"]).tolist() == [False, True, False]
+
+
+def test_a_report_tells_the_weights_below_a_network_and_that_it_corrects_them(pipeline: Pipeline) -> None:
+    for fuser in (pipeline.fuser, Stack.over(pipeline.fuser, StackConfig(sources=pipeline.fuser.config.sources))):
+        told = fusion_of(Learned(replace(pipeline, fuser=fuser)))
+        assert told["correction"] == {"kind": "bilinear", "gains": [1.0]}
+        assert set(told["weights"]["warm"]) == set(pipeline.fuser.config.sources)

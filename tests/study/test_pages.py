@@ -321,3 +321,18 @@ def test_list_below_the_popularity_floor_is_called_so() -> None:
     test = metrics()["tests"]["test"]
     test["systems"]["popularity"] = test["systems"]["fused"]
     assert "does not beat the popularity floor" in judge(Results("test", test)).floor
+
+
+@pytest.mark.parametrize(
+    "gains, told",
+    [
+        ([], "The network of the fuser gate had nothing to add"),
+        ([0.5], "corrected by a small network (gate), of whose correction 50.0 % counts"),
+        ([0.25, 0.33], "corrected by the mean of 2 networks (gate), of whose correction 58.0 % counts"),
+    ],
+)
+def test_it_is_told_what_a_network_adds_to_the_mix(gains: list[float], told: str) -> None:
+    sample = metrics()
+    assert "weighted sum" not in evaluation_page.render(sample)
+    sample["fusion"]["correction"] = {"kind": "gate", "gains": gains}
+    assert told in Page(evaluation_page.render(sample)).text

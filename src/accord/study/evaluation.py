@@ -213,7 +213,7 @@ def _metrics(
             "notes": [note for split in cut for note in split.notes],
         },
         "seed": run.seed,
-        "fusion": _fusion(last),
+        "fusion": fusion_of(last),
         "tuned": last.tuned,
         "skipped": [{"part": name, "reason": reason} for name, reason in last.skipped.items()],
         "examples": examples(last.pipeline, cut[-1]),
@@ -222,13 +222,17 @@ def _metrics(
     }
 
 
-def _fusion(result: Learned) -> dict[str, Any]:
+def fusion_of(result: Learned) -> dict[str, Any]:
+    """How the sources are mixed, and how that was chosen, as ``metrics.json`` tells it."""
     fuser: Any = result.pipeline.fuser
     shape: dict[str, Any] = {"kind": type(fuser).__name__.lower(), "tried": result.tried, "stack": result.stack}
     fuser = fuser.base if isinstance(fuser, Stack) else fuser
     names = fuser.config.sources
     shape["dropped"] = [{"source": name, "reason": reason} for name, reason in result.dropped.items()]
-    if isinstance(fuser, Weighted):
+    inner = getattr(fuser, "base", fuser)
+    if inner is not fuser:  # a learned fuser: a network corrects the weighted sum
+        shape["correction"] = {"kind": type(fuser).__name__.lower(), "gains": fuser.gains.tolist()}
+    if isinstance(fuser := inner, Weighted):
         rows = dict(zip(("warm", "cold"), fuser.weights.tolist(), strict=True))
         shape["weights"] = {kind: dict(zip(names, row, strict=True)) for kind, row in rows.items()}
         shape["cold_shift"] = float(fuser.shift[0])

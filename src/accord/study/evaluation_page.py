@@ -17,7 +17,7 @@ from accord.study.result_section import result_section
 from accord.study.results import FUSED, Results, label
 from accord.study.tables import Cell, Row, Table, reasons, words
 from accord.study.verdict import judge
-from accord.study.wording import change, count, is_number, memory, number, seconds
+from accord.study.wording import change, count, is_number, memory, number, percent, seconds
 
 _SPLITS = {
     "leave-last": "each user's last event is the test, the one before it validates, everything earlier is learned from",
@@ -101,6 +101,7 @@ def _fusion(fusion: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> 
     sources = list(dict.fromkeys(source for values in weights.values() for source in values))
     return {
         "kind": fusion.get("kind"),
+        "correction": _correction(fusion.get("correction") or {}),
         "chart": _weights_chart(weights, sources),
         "weights": _weights_table(weights, sources),
         "calibration": _calibration(fusion.get("calibration") or {}),
@@ -111,6 +112,18 @@ def _fusion(fusion: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> 
         ),
         "skipped": reasons("Skipped parts", "Part", ((r.get("part"), r.get("reason")) for r in skipped)),
     }
+
+
+def _correction(raw: Mapping[str, Any]) -> str:
+    """What a network does to the weighted sum; empty where none was asked."""
+    gains: Sequence[float] = raw.get("gains") or []
+    if not raw:
+        return ""
+    if not gains:
+        return f"The network of the fuser {raw.get('kind')} had nothing to add: the weighted sum stays as it is."
+    several = f"the mean of {len(gains)} networks" if len(gains) > 1 else "a small network"
+    share = percent(float(sum(gains)))
+    return f"The weighted sum is corrected by {several} ({raw.get('kind')}), of whose correction {share} counts."
 
 
 def _weights_chart(weights: Mapping[str, Mapping[str, Any]], sources: Sequence[str]) -> Any:
