@@ -197,6 +197,38 @@ def test_figures_go_to_tensorboard(tmp_path):
     assert len(events.Scalars("validation")) == 3
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
+def test_figures_go_to_mlflow(tmp_path):
+    mlflow = pytest.importorskip("mlflow")
+    place = f"sqlite:///{tmp_path}/runs.db"
+    for rounds in (3, 2):  # two trainings are two runs
+        trained(Line(), Run(cache=None, track=f"mlflow:{place}"), epochs=rounds)
+    client = mlflow.MlflowClient(place)
+    runs = client.search_runs([client.get_experiment_by_name("accord").experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 2
+    steps = [[one.step for one in client.get_metric_history(run.info.run_id, "loss")] for run in runs]
+    assert sorted(map(sorted, steps)) == [[1, 2], [1, 2, 3]]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_place_that_mlflow_refuses_is_said(tmp_path):
+    pytest.importorskip("mlflow")
+    with pytest.raises(InputError, match="the tracker cannot be opened"):
+        trained(Line(), Run(cache=None, track="mlflow:gopher://nowhere"), epochs=1)
+
+
+def test_figures_go_to_weights_and_biases_on_the_disk(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for rounds in (3, 2):
+        trained(Line(), Run(cache=None, track="wandb:accord"), epochs=rounds)
+    kept = list((tmp_path / "wandb").glob("offline-run-*/*.wandb"))
+    assert len(kept) == 2
+    assert all(b"validation" in path.read_bytes() for path in kept)
+
+
 @pytest.mark.parametrize("address", ["nothing:x", "tensorboard", "tensorboard:"])
 def test_a_tracker_that_is_none_is_an_error(address):
     with pytest.raises(InputError, match=r"no such tracker.*tensorboard:FOLDER"):

@@ -95,11 +95,12 @@ class Loop:
             torch.manual_seed(int(self.rng.integers(1 << 62)))
             self.group.same_weights(self.task.module)
             self.snapshot.restore(self)
-            for epoch in range(len(self.trained.losses), self.config.epochs):
-                if self._patience_is_over():
-                    break
-                self._epoch(epoch)
-                self.snapshot.take(self)
+            with contextlib.closing(self.watch):
+                for epoch in range(len(self.trained.losses), self.config.epochs):
+                    if self._patience_is_over():
+                        break
+                    self._epoch(epoch)
+                    self.snapshot.take(self)
         self.task.module.load_state_dict(self.best or self.average.whole())
         self.task.module.eval()
         self.snapshot.drop()

@@ -13,6 +13,7 @@ from accord.core.run import Run
 if TYPE_CHECKING:
     from accord.learn.loop import Trained
 
+EXPERIMENT = "accord"
 TRACKERS = "tensorboard:FOLDER, mlflow:ADDRESS or wandb:PROJECT (with WANDB_MODE=offline where there is no network)"
 
 
@@ -21,6 +22,10 @@ class Tracker(Protocol):
 
     def log(self, figures: dict[str, float], step: int) -> None:
         """Keep some figures of one step."""
+        ...
+
+    def close(self) -> None:
+        """The training is over."""
         ...
 
 
@@ -36,6 +41,11 @@ class Watch:
             figures = {"loss": trained.losses[-1], "validation": trained.figures[-1]}
             told = {name: value for name, value in figures.items() if not math.isnan(value)}
             self.tracker.log(told, len(trained.losses))
+
+    def close(self) -> None:
+        """The training is over."""
+        if self.tracker is not None:
+            self.tracker.close()
 
     def told(self, trained: Trained) -> str:
         """The last loss and figure, for the progress bar."""
@@ -55,8 +65,10 @@ def tracker_of(address: str, name: str) -> Tracker:
     try:
         return makers[kind](place, name)
     except ModuleNotFoundError as missing:
-        remedy = f"Install it: pip install {missing.name}."
+        remedy = f"Install it: pip install 'accord[{kind}]'."
         raise InputError(f"the tracker needs the package {missing.name}", place="track", remedy=remedy) from None
+    except Exception as refused:  # whatever these packages raise where the place is not to their liking
+        raise InputError("the tracker cannot be opened", place="track", value=address, remedy=str(refused)) from refused
 
 
 class TensorBoard:
@@ -73,19 +85,28 @@ class TensorBoard:
             self.writer.add_scalar(name, value, step)
         self.writer.flush()
 
+    def close(self) -> None:
+        """The training is over."""
+        self.writer.close()
+
 
 class MlFlow:
-    """An experiment on a server or in a folder."""
+    """The experiment ``accord`` on a server or in a database, a run a training."""
 
     def __init__(self, place: str, name: str) -> None:
-        mlflow = import_module("mlflow")
-        mlflow.set_tracking_uri(place)
-        mlflow.set_experiment("accord")
-        self.client, self.run = mlflow, mlflow.start_run(run_name=name, nested=True)
+        self.client: Any = import_module("mlflow").MlflowClient(place)
+        known = self.client.get_experiment_by_name(EXPERIMENT)
+        experiment = known.experiment_id if known else self.client.create_experiment(EXPERIMENT)
+        self.run: str = self.client.create_run(experiment, run_name=name).info.run_id
 
     def log(self, figures: dict[str, float], step: int) -> None:
         """Keep some figures of one step."""
-        self.client.log_metrics(figures, step=step, run_id=self.run.info.run_id)
+        for name, value in figures.items():
+            self.client.log_metric(self.run, name, value, step=step)
+
+    def close(self) -> None:
+        """The training is over."""
+        self.client.set_terminated(self.run)
 
 
 class WandB:
@@ -97,3 +118,7 @@ class WandB:
     def log(self, figures: dict[str, float], step: int) -> None:
         """Keep some figures of one step."""
         self.run.log(figures, step=step)
+
+    def close(self) -> None:
+        """The training is over."""
+        self.run.finish()
