@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from accord.core.arrays import Bools, Floats, Longs
+from accord.core.arrays import Bools, Doubles, Floats, Longs
 from accord.core.errors import ArtefactError
 from accord.core.part import State, prefixed, under
 from accord.core.run import Run
@@ -26,8 +26,8 @@ from accord.learn.loop import first_weights
 from accord.learn.settings import TrainConfig
 from accord.learn.weights import saved_weights, with_weights
 
-DRAFT, DRAFT_EPOCHS = 4_000, 15
-"""The most queries and epochs of a draft."""
+DRAFT, DRAFT_EPOCHS, DRAFT_BAGS = 4_000, 15, 2
+"""The most queries, epochs and networks of a draft."""
 GAINS = (0.25, 0.5, 0.75, 1.0)
 """How much of the correction may count."""
 BASE, NET = "base.", "net."
@@ -48,7 +48,7 @@ class LearnedConfig(FuserConfig):
     fewest: int = Field(default=500, ge=10)
     """With fewer of them the weighted sum stays as it is."""
     bags: int = Field(default=1, ge=1, le=20)
-    """Networks, each of other first weights and with other lists held back; the correction is their mean."""
+    """Networks, each of other first weights and with another fifth held back; the correction is their mean."""
     places: int = Field(default=100, ge=10)
     """Places of each list that are learned from: the true ones, the best others, and random ones."""
     epochs: int = Field(default=40, ge=1)
@@ -69,8 +69,8 @@ class Learned(Fuser):
     The network is zero at first and learns from what came up against the other places of each list, by a softmax
     over them. A fifth of the lists is held back: training stops at the epoch that makes them likeliest, and their
     NDCG@10 says how much of the correction counts, perhaps nothing. So a panel that has little to teach leaves the
-    weighted sum. What one network finds is partly chance, so several may be averaged. Items without events get no
-    correction, but weights of their own (see ``fit_cold``).
+    weighted sum. What one network finds is partly chance, so several may be averaged, of which each holds back another
+    fifth. Items without events get no correction, but weights of their own (see ``fit_cold``).
 
     Vectors: those of an encoded column stay what they are when sources are fitted anew, and may go through learned
     maps. The space of a source is turned by every fit, and what was learned in the old one would be nonsense in the
@@ -196,37 +196,45 @@ class Learned(Fuser):
         slate = sample.slate
         sheet = Sheet.of(slate, evidence(sample, self.config.sources, "z"), self.heard, self._names, self.circumstances)
         base = self.base.contributions(slate).sum(axis=2)
-        bags = 1 if draft else self.config.bags
+        bags = min(self.config.bags, DRAFT_BAGS) if draft else self.config.bags
         lesson = _Lesson(sample, sheet, base, hits(sample))
-        found = [self._bag(lesson, own, draft=draft) for own in _runs(run, bags)]
-        counting = [(net, gain) for net, gain in found if gain]
-        self.nets = tuple(net for net, _ in counting)
-        self.gains = np.array([gain / bags for _, gain in counting], np.float32)
+        parts = np.array_split(run.rng("lists held back from a fuser").permutation(len(sample)), round(1 / HELD))
+        nets: list[Net] = []
+        reached = np.zeros(1 + len(GAINS))
+        for bag, own in enumerate(_runs(run, bags)):
+            held = np.sort(parts[bag % len(parts)])
+            net = self._bag(lesson, held, own, draft=draft)
+            nets += [] if net is None else [net]
+            reached += self._values(net, lesson, held)
+        gain = (0.0, *GAINS)[int(reached.argmax())]
+        self.nets = tuple(nets) if gain else ()
+        self.gains = np.full(len(self.nets), gain / bags, np.float32)
 
-    def _bag(self, lesson: _Lesson, run: Run, *, draft: bool) -> tuple[Net, float]:
-        """One network, and how much of its correction counts."""
+    def _bag(self, lesson: _Lesson, held: Longs, run: Run, *, draft: bool) -> Net | None:
+        """One network, learned without the lists held back; None where it learned nothing."""
         sample, sheet, base = lesson.sample, lesson.sheet, lesson.base
-        held = np.zeros(len(sample), dtype=bool)
-        held[run.rng("lists held back from a fuser").permutation(len(sample))[: round(HELD * len(sample))]] = True
+        without = np.ones(len(sample), dtype=bool)
+        without[held] = False
         lessons = Lessons.drawn(sheet, base, lesson.hits, self.config.places, run.rng("places of a fuser"))
         with first_weights(run):
             dims = {name: space.items.shape[1] for name, space in sheet.spaces.items()}
             net = self.Net(self.config, dims, self.circumstances.width)
         with torch.no_grad():
-            net.look_at(sheet.rows(np.flatnonzero(~held)))
+            net.look_at(sheet.rows(np.flatnonzero(without)))
             sharpness = fit_logit(base[:, :, None], sample, low=[0.0])[0]
             net.log_sharpness.fill_(float(np.log(max(sharpness, 0.1))))
-        task = Listwise(net, lessons, held, self.base.weights[0], self.heard, self.config.batch)
-        if train(task, self._settings(draft=draft), run, f"fuser {type(self).__name__.lower()}") is None:
-            return net, 0.0
-        return net, self._weighed(net, lesson, np.flatnonzero(held))
+        task = Listwise(net, lessons, ~without, self.base.weights[0], self.heard, self.config.batch)
+        name = f"fuser {type(self).__name__.lower()}"
+        return None if train(task, self._settings(draft=draft), run, name) is None else net
 
-    def _weighed(self, net: Net, lesson: _Lesson, held: Longs) -> float:
-        """The gain with the best NDCG of some lists; 0 where none is better without."""
+    def _values(self, net: Net | None, lesson: _Lesson, held: Longs) -> Doubles:
+        """``float64[1 + gains]``: the NDCG of some lists, summed, without the network and for each of ``GAINS``."""
         judge, base = lesson.sample.take(held), lesson.base[held]
-        added = self._corrections(net, lesson.sheet.rows(held)).sum(axis=2)
-        figures = {gain: judge.ndcg(base + np.float32(gain) * added) for gain in (0.0, *GAINS)}
-        return max(figures, key=lambda gain: figures[gain])
+        added: Floats = np.zeros(base.shape, np.float32)
+        if net is not None:
+            added = self._corrections(net, lesson.sheet.rows(held)).sum(axis=2)
+        gains = np.array([0.0, *GAINS], np.float32)
+        return np.array([judge.ndcg(base + gain * added) for gain in gains]) * len(held)
 
     def _corrections(self, net: Net, sheet: Sheet) -> Floats:
         """``float32[B, P, S]``: what a network adds to each source's part; zero for items without events."""
