@@ -1,11 +1,11 @@
 """A transformer of ids alone, beside RecTools' SASRec: what each reaches, and after how long.
 
-    python benchmarks/transformers.py --data FOLDER [--minutes 60] [--systems NAME ...] [--work FOLDER]
+    python benchmarks/id_transformers.py --data FOLDER [--minutes 60] [--systems NAME ...] [--work FOLDER]
 
 ``--data`` holds the sets as published (see README.md beside this file). RecTools goes into an environment of its own
 in the work folder (``peers.txt``, made once). Every system runs in a process of its own, one at a time, with one
 thread, and is measured once: delete its files in the work folder to have it measured again. The table goes to
-``benchmarks/results/transformers.md``.
+``benchmarks/results/id_transformers.md``.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def main() -> None:
     """Measure what was asked for and write the table of all that was ever measured in the work folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the published sets")
-    parser.add_argument("--work", type=Path, default=Path("runs/transformers"), help="where everything goes")
+    parser.add_argument("--work", type=Path, default=Path("runs/id_transformers"), help="where everything goes")
     parser.add_argument("--minutes", type=float, default=60, help="how long each may train")
     parser.add_argument("--systems", nargs="*", help="those whose name holds one of these words")
     arguments = parser.parse_args()
@@ -106,7 +106,7 @@ def main() -> None:
             measure(system, work, arguments.minutes)
     text = page({system: steps(work / system.file, held) for system in SYSTEMS}, work, arguments.minutes)
     (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / "transformers.md").write_text(text, encoding="utf-8")
+    (HERE / "results" / "id_transformers.md").write_text(text, encoding="utf-8")
     print(text)
 
 
@@ -139,7 +139,8 @@ def measure(system: System, work: Path, minutes: float) -> None:
     path.write_text(json.dumps({**task, "folder": str(work), "out": str(out)}), encoding="utf-8")
     single = dict.fromkeys(THREADS, "1") | {"PYTHONWARNINGS": "ignore"}
     print(f"{system.library} {system.name}", file=sys.stderr, flush=True)
-    subprocess.run([python, str(HERE / "transformer_systems.py"), str(path)], check=True, env={**os.environ, **single})
+    command = [python, str(HERE / "id_transformer_systems.py"), str(path)]
+    subprocess.run(command, check=True, env={**os.environ, **single})
 
 
 def steps(out: Path, held: dict[str, Holdout]) -> list[Step]:
@@ -192,7 +193,7 @@ def page(found: dict[System, list[Step]], work: Path, minutes: float) -> str:
     used = machine()
     lines += ["", NOTES, *(f"- {text}" for text in sorted(versions))]
     lines += [
-        f"- `python benchmarks/transformers.py --data DATA --minutes {minutes:g}`",
+        f"- `python benchmarks/id_transformers.py --data DATA --minutes {minutes:g}`",
         f"- {datetime.now(UTC):%Y-%m-%d}, {used['cores']} cores ({used['processor']}), {used['memory_gib']} GiB",
         "",
     ]

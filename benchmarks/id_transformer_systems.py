@@ -1,6 +1,8 @@
-"""A transformer of ids on one set, in a process of its own: how good it is after how long. Started by transformers.py.
+"""A transformer of ids on one set, in a process of its own: how good it is after how long.
 
-    python transformer_systems.py TASK.json
+Started by ``id_transformers.py``:
+
+    python id_transformer_systems.py TASK.json
 
 Runs in whichever environment holds the library, and imports nothing else. TASK names the library, its settings, the
 folder of the events, how long it may train and where to write. The clock runs while it trains, not while it lists.
