@@ -14,7 +14,7 @@ from accord.fuse.trees import Trees, boosting
 def test_features_of_a_source_are_its_own_and_the_base_is_split_by_size():
     features = np.zeros((1, 2 * len(VIEWS) + len(OWN)))
     features[0, : len(VIEWS)] = [1.0, 2.0, 3.0]  # of "a"
-    features[0, 2 * len(VIEWS) :] = [0.4, 0.3, 0.3, 0.5, 0.1]  # base three times, events, history
+    features[0, 2 * len(VIEWS) :] = [0.4, 0.3, 0.3, 0.4, 0.1, 0.1]  # base three times, events, age, history
     base = np.array([[0.3, -0.1]], np.float32)
     found = by_source(features, ("a", "b"), ("a", "b"), base)
     np.testing.assert_allclose(found, [[6 + 0.75 + 0.3, 0.25 + 0.3]], rtol=1e-6)
