@@ -34,6 +34,7 @@ BASE = {
     "lightgcn": GRAPH,
     "two_tower": TOWERS,
 }
+BRIEF = {"epochs": 1}
 FORMS = {
     "popular": [{"half_life": 2.0}],
     "item_knn": [{"near": 2.0, "back": 0.3}, {"k": 4, "shrink": 0.0, "tau": 3.0}],
@@ -99,7 +100,8 @@ for name in catalog.names("sources"):
             {"places_cold": True} if "tfidf" in [*settings.get("side", {}), *settings.get("columns", ())] else {}
         )
         reads = {"side", "column", "columns"} & set(settings) or name == "l3ae"
-        tolerances = {"grown_tolerance": GROWN.get(name, WAITS)} if reads else {}
-        tolerances |= {"updated_tolerance": UPDATED.get((name, number), 1e-5)}
-        law = {"name": name, "settings": settings, **SPECIAL.get(name, {}), **places_cold, **tolerances}
+        more = {"grown_tolerance": GROWN.get(name, WAITS)} if reads else {}
+        more |= {"updated_tolerance": UPDATED.get((name, number), 1e-5)}
+        more |= {"brief": BRIEF} if name in BASE else {}
+        law = {"name": name, "settings": settings, **SPECIAL.get(name, {}), **places_cold, **more}
         globals()[kind] = type(kind, (SourceContract,), law)
