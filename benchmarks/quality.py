@@ -143,12 +143,7 @@ def run_case(case: Case, arguments: argparse.Namespace) -> None:
     """Import, evaluate in a process of its own, write the table."""
     source, work = arguments.data / case.data, arguments.work
     name = named(case, arguments)
-    dataset, out = work / "data" / f"{case.data}-{case.order}", work / name
-    if not dataset.exists():
-        command = [ACCORD, "import", "--events", str(source / case.events)]
-        if (source / ITEMS).exists():
-            command += ["--items", str(source / ITEMS)]
-        subprocess.run([*command, "--order", case.order, "--out", str(dataset), "--quiet"], check=True)
+    dataset, out = imported(case, arguments), work / name
     options = [option.format(data=source) for option in case.options]
     cache = work / "cache"
     if arguments.cold_cache:
@@ -157,11 +152,28 @@ def run_case(case: Case, arguments: argparse.Namespace) -> None:
     command = [ACCORD, "evaluate", str(dataset), *chosen, *options, "--out", str(out)]
     cost = timed([*command, "--quiet"], cache)
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    shown = " ".join(["accord", *command[1:]]).replace(str(arguments.data), "DATA").replace(str(work), "WORK")
-    text = table(replace(case, gates=case.best if arguments.preset == "best" else case.gates), metrics, cost, shown)
+    gates = case.best if arguments.preset == "best" else case.gates
+    text = table(replace(case, gates=gates), metrics, cost, ran_as(command, arguments))
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"{name}.md").write_text(text, encoding="utf-8")
     print(text, flush=True)
+
+
+def imported(case: Case, arguments: argparse.Namespace) -> Path:
+    """The case's dataset folder, made where it is not there yet."""
+    source, dataset = arguments.data / case.data, arguments.work / "data" / f"{case.data}-{case.order}"
+    if not dataset.exists():
+        command = [ACCORD, "import", "--events", str(source / case.events)]
+        if (source / ITEMS).exists():
+            command += ["--items", str(source / ITEMS)]
+        subprocess.run([*command, "--order", case.order, "--out", str(dataset), "--quiet"], check=True)
+    return dataset
+
+
+def ran_as(command: list[str], arguments: argparse.Namespace) -> str:
+    """The command for the table, with names in place of this machine's folders."""
+    shown = " ".join(["accord", *command[1:]])
+    return shown.replace(str(arguments.data), "DATA").replace(str(arguments.work), "WORK")
 
 
 def named(case: Case, arguments: argparse.Namespace) -> str:
