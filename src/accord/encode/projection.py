@@ -13,6 +13,7 @@ from sklearn.utils.extmath import randomized_svd
 from accord.core import catalog
 from accord.core.arrays import Bools, Floats, Matrix
 from accord.core.config import Config
+from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
 from accord.core.part import State, prefixed, under
 from accord.core.roles import Encoder
@@ -57,7 +58,21 @@ class Projection(Encoder):
 
     def fit(self, items: pa.Table, run: Run) -> Self:
         """Fit the inner encoder, then the axes. Raises ``CannotFit`` where its vectors do not vary."""
-        vectors = self.inner.fit(items, run).encode(items, run)
+        self.inner.fit(items, run)
+        return self._project(items, run)
+
+    @property
+    def learns_from_events(self) -> bool:
+        """Whether the inner encoder does."""
+        return self.inner.learns_from_events
+
+    def learn(self, data: Dataset, run: Run) -> Self:
+        """The same with an inner encoder that may learn from events."""
+        self.inner.learn(data, run)
+        return self._project(data.items, run)
+
+    def _project(self, items: pa.Table, run: Run) -> Self:
+        vectors = self.inner.encode(items, run)
         some = vectors[_filled(vectors)]
         seed = int(run.rng("projection").integers(2**31))
         self.mean, self.axes = main_axes(some, self.config.dim, self.config.whiten, seed)

@@ -192,7 +192,7 @@ class _Work:
             return fuser
         with self.run.step("learn to mix for items without events"):
             hidden = self._hidden_items()
-            past = self.split.train.with_events(~hidden[self.split.train.event_items])
+            past = self._learned_anew(self.split.train.with_events(~hidden[self.split.train.event_items]))
             fitted = self.fit_like(sources, past, "some items hidden")
             among_cold = self._cold_panel(fitted, past, hidden)
             if among_cold is None or not len(among_cold):
@@ -216,6 +216,11 @@ class _Work:
         if "text" in data.events.column_names:
             return self.encoded(data)
         return replace(data, items=self.split.train.items, vectors=self.split.train.vectors)
+
+    def _learned_anew(self, past: Dataset) -> Dataset:
+        """Fewer events: what encoders have learned from events is learned from these alone."""
+        anew = {name: type(one)(one.config) for name, one in self.encoders.items() if one.learns_from_events}
+        return encode_columns(anew, past, self.run)[0]
 
     def _panel(self, sources: Sources, holdout: Holdout, data: Dataset) -> Panel:
         spaces = Spaces.named(self.reads, data, sources, self.encoders)
