@@ -25,7 +25,7 @@ def test_the_bilingual_example_prints_what_it_says(capsys):
 
 def test_the_pipeline_files_can_be_built():
     files = pages.TOML.findall(PAGE)
-    assert len(files) == 4
+    assert len(files) == 5
     for text in files:
         spec_of(text if "[sources" in text else text + SOURCE, "docs/encoders.md")
 

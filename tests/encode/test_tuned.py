@@ -44,8 +44,8 @@ def data() -> Dataset:
     titles = [f"{thing} in {colour}" for thing in THINGS for colour in COLOURS]
     like, ids = shop(), [f"i{number}" for number in range(len(titles))]
     catalogue = pa.table({"item_id": ids, "title": titles})
-    users = like.users.slice(0, n)
-    return of_events(np.repeat(np.arange(n), 5).tolist(), items, replace(like, items=catalogue, users=users, vectors={}))
+    like = replace(like, items=catalogue, users=like.users.slice(0, n), vectors={})
+    return of_events(np.repeat(np.arange(n), 5).tolist(), items, like)
 
 
 @pytest.fixture(scope="module")
