@@ -51,7 +51,7 @@ NOTES = """\
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class System:
     """One model of one library."""
 

@@ -1,6 +1,7 @@
 """What a served list costs: requests a second, times, CPU by stage, memory; 10,000 and 100,000 items, 1 and 2 workers.
 
     python benchmarks/serving.py [--items 10000 100000] [--workers 1 2] [--seconds 20] [--rate 50] [--work FOLDER]
+    python benchmarks/serving.py --runs FOLDER ... --out FILE     # trained pipelines in place of made-up ones
 
 A real ``accord serve`` on this machine, asked at 127.0.0.1 for lists of 20 of users with a history, by this process:
 first at a fixed rate, each request sent at its own moment whether or not the last one has been answered (times count
@@ -15,9 +16,10 @@ import asyncio
 import os
 import platform
 import re
+import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -176,7 +178,7 @@ def offline(pipeline: Pipeline, queries: list[Queries]) -> dict[str, float]:
     return told | {"whole list": least(lambda: pipeline.recommend(next(asked), N))}
 
 
-def measured(folder: Path, items: int, workers: int, options: argparse.Namespace, unit: float) -> list[str]:
+def measured(folder: Path, name: str, workers: int, options: argparse.Namespace, unit: float) -> list[str]:
     """One server under both loads: two rows of the table, and the stages."""
     pipeline = load(folder / "run")
     users = [str(pipeline.data.user_ids[n]) for n in np.random.default_rng(1).choice(pipeline.data.n_users, 2_000)]
@@ -194,7 +196,7 @@ def measured(folder: Path, items: int, workers: int, options: argparse.Namespace
         speed, wrong = len(one.seconds) / one.taken, f", {one.wrong} wrong" if one.wrong else ""
         times = " | ".join(f"{one.p(percent):.1f}" for percent in (50, 95, 99))
         cost = f"{one.each:.1f} | {one.each / unit:.1f} | {private:.0f} + {shared:.0f}"
-        rows.append(f"| {items:,} | {workers} | {kind}{wrong} | {speed:.0f} | {times} | {cost} |")
+        rows.append(f"| {name} | {workers} | {kind}{wrong} | {speed:.0f} | {times} | {cost} |")
     spent = {name: (after[name][0] - before.get(name, (0, 0))[0]) / len(steady.seconds) * 1e3 for name in after}
     rows.append("; ".join(f"{name} {ms:.2f}" for name, ms in spent.items() if ms > 0.005))
     return rows
@@ -202,7 +204,11 @@ def measured(folder: Path, items: int, workers: int, options: argparse.Namespace
 
 def page(options: argparse.Namespace, unit: float, rows: list[str], staged: list[str], alone: list[str]) -> str:
     """The results as Markdown."""
-    given = f"--items {' '.join(map(str, options.items))} --workers {' '.join(map(str, options.workers))}"
+    given = f"--items {' '.join(map(str, options.items))}"
+    told = f"by {len(SOURCES)} sources ({', '.join(SOURCES)}; depth 100)"
+    if options.runs:
+        given, told = f"--runs {' '.join(run.name for run in options.runs)}", "by trained pipelines"
+    given += f" --workers {' '.join(map(str, options.workers))}"
     return "\n".join(
         [
             "# What a served list costs",
@@ -211,12 +217,13 @@ def page(options: argparse.Namespace, unit: float, rows: list[str], staged: list
             f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores "
             f"(the client on the same ones), load of the machine at the end {os.getloadavg()[0]:.1f}.",
             "",
-            f"Lists of {N} by {len(SOURCES)} sources ({', '.join(SOURCES)}; depth 100), histories of {options.history} "
+            f"Lists of {N} {told}, histories of {options.history} "
             "events in the mean read from the store, and an impression written and flushed for each list. "
             f"One bare exact dot of {DOT[0]:,} x {DOT[1]} with its top {N} takes {unit:.2f} ms of CPU in the same "
             "minutes; the column *x bare* is CPU over that. Memory: private and shared MiB of all processes.",
             "",
-            "| items | workers | load | requests/s | p50, ms | p95, ms | p99, ms | CPU ms a request | x bare | MiB |",
+            f"| {'pipeline' if options.runs else 'items'} | workers | load | requests/s | p50, ms | p95, ms | p99, ms "
+            "| CPU ms a request | x bare | MiB |",
             "|---:|---:|---|---:|---:|---:|---:|---:|---:|---:|",
             *rows,
             "",
@@ -232,10 +239,24 @@ def page(options: argparse.Namespace, unit: float, rows: list[str], staged: list
     )
 
 
+def cases(options: argparse.Namespace, temporary: Path) -> Iterator[tuple[str, Path]]:
+    """Names and folders that hold a trained pipeline as ``run``."""
+    for run in options.runs or ():
+        folder = temporary / run.name  # the server leaves a log and a store beside what it serves
+        shutil.copytree(run, folder / "run")
+        yield run.name, folder
+    for items in () if options.runs else options.items:
+        folder = (options.work or temporary) / f"items-{items}"
+        if not (folder / "run").exists():
+            made_up_run(folder, items)
+        yield f"{items:,}", folder
+
+
 def main() -> None:
     """Measure every case and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--runs", type=Path, nargs="+", help="Folders of trained pipelines.")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=50.0)
@@ -245,19 +266,17 @@ def main() -> None:
     threadpool_limits(1, user_api="blas")  # CPU time is compared: a second thread would wait, and count
     unit, rows, staged, alone = bare(), list[str](), list[str](), list[str]()
     with tempfile.TemporaryDirectory() as temporary:
-        for items in options.items:
-            folder = (options.work or Path(temporary)) / f"items-{items}"
-            if not (folder / "run").exists():
-                made_up_run(folder, items)
+        for name, folder in cases(options, Path(temporary)):
             pipeline = load(folder / "run")
             options.history = f"{pipeline.data.n_events / pipeline.data.n_users:.0f}"
             chosen = np.random.default_rng(2).choice(pipeline.data.n_users, 50)
             told = offline(pipeline, [pipeline.data.queries(np.array([user])) for user in chosen])
-            alone.append(f"- {items:,} items: " + "; ".join(f"{name} {ms:.2f}" for name, ms in told.items()))
+            what = name if options.runs else f"{name} items"
+            alone.append(f"- {what}: " + "; ".join(f"{name} {ms:.2f}" for name, ms in told.items()))
             for workers in options.workers:
-                *table, stage = measured(folder, items, workers, options, unit)
+                *table, stage = measured(folder, name, workers, options, unit)
                 rows += table
-                staged.append(f"- {items:,} items, {workers} worker{'s' * (workers > 1)}: {stage}")
+                staged.append(f"- {what}, {workers} worker{'s' * (workers > 1)}: {stage}")
                 print("\n".join([*table, stage]), flush=True)
     options.out.write_text(page(options, unit, rows, staged, alone), encoding="utf-8")
 

@@ -264,3 +264,51 @@ def test_taking_rows_keeps_questions_and_answers_together():
     assert len(part) == 2
     assert part.queries.users.tolist() == test.queries.users[[3, 1]].tolist()
     assert [row.tolist() for row in part.truth] == [test.truth[3].tolist(), test.truth[1].tolist()]
+
+
+def test_deeper_validation_by_hand():
+    """A user with 25 events is asked three times: a tenth of what training holds of him is two."""
+    data = log([0] * 25 + [1, 1, 1], [*range(25), 3, 4, 5])
+    (split,) = splits.leave_last(data)
+    deeper = splits.deeper_validation(split, 100)
+    assert [(user, row.tolist()) for user, row in zip(deeper.valid.queries.users, deeper.valid.truth, strict=True)] == [
+        ("u0", [21]),
+        ("u0", [22]),
+        ("u0", [23]),
+        ("u1", [4]),
+    ]
+    histories = [row.tolist() for row in deeper.valid.queries.history.ragged]
+    assert histories == [[*range(21)], [*range(22)], [*range(23)], [3]]
+    assert deeper.valid.queries.now.tolist() == [21.0, 22.0, 23.0, 26.0]
+    assert pairs(deeper.train) == {(0, item) for item in range(21)} | {(1, 3)}
+    assert (deeper.refit, deeper.tests) == (split.refit, split.tests)
+
+
+@pytest.mark.parametrize(("wanted", "asked"), [(1, 20), (20, 20), (21, 40), (60, 60), (10_000, 200)])
+def test_deeper_validation_asks_as_often_as_is_wanted(wanted: int, asked: int):
+    data = log(np.repeat(np.arange(20), 150), np.tile(np.arange(150), 20))
+    deeper = splits.deeper_validation(splits.leave_last(data)[0], wanted)
+    assert len(deeper.valid) == asked
+    assert deeper.train.n_events == data.n_events - 20 - asked
+    assert np.bincount(deeper.valid.queries.history.rows).max() <= 148
+
+
+@examples(seed=st.integers(0, 2**16))
+def test_deeper_validation_is_sound_and_leaks_nothing(seed: int):
+    data = random_log(seed, events=1_500)
+    split = splits.leave_last(data)[0]
+    deeper = splits.deeper_validation(split, 100)
+    assert pairs(deeper.train) <= pairs(split.train)
+    assert len(deeper.valid) >= len(split.valid)
+    for query, truth in zip(deeper.valid.queries.history.ragged, deeper.valid.truth, strict=True):
+        assert not set(query) & set(truth)
+    first, second = (dict.fromkeys(one.valid.queries.users) for one in (split, deeper))
+    assert list(second) == list(first)
+
+
+@pytest.mark.parametrize("kind", ["temporal", "random", "none"])
+def test_deeper_validation_leaves_other_splits_alone(kind: str):
+    order = "none" if kind != "temporal" else "time"
+    data = random_log(3, order)
+    split = splits.temporal(data)[0] if kind == "temporal" else splits.random_split(data, np.random.default_rng(0))[0]
+    assert splits.deeper_validation(split, 1_000) is split

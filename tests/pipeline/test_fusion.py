@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 import shop
+from accord.core.arrays import Ragged
+from accord.core.queries import Queries
 from accord.core.slate import Slate
+from accord.data.holdout import Holdout
 from accord.fuse.base import Panel
 from accord.fuse.rank import Rank
 from accord.fuse.weighted import Weighted
@@ -91,7 +94,7 @@ def test_one_source_is_kept() -> None:
 
 def test_halves_are_disjoint_and_bounded() -> None:
     for n, most in [(11, 100), (100, 20), (101, 21), (2, 10), (1, 10), (0, 10)]:
-        a, b = halves(n, shop.run(), most)
+        a, b = halves(asked(n), shop.run(), most)
         assert not set(a) & set(b)
         assert set(a) | set(b) <= set(range(n))
         assert len(a) + len(b) == min(n, most) or len(a) + len(b) == min(n, most + 1)
@@ -99,10 +102,25 @@ def test_halves_are_disjoint_and_bounded() -> None:
         assert (np.diff(a) > 0).all()
 
 
+def test_who_is_asked_several_times_is_in_one_half() -> None:
+    holdout = asked(40)
+    again = holdout.take(np.repeat(np.arange(40), 3))
+    for most, size in ((1_000, 60), (50, 25)):
+        a, b = halves(again, shop.run(), most)
+        assert len(a) == len(b) == size
+        assert (np.diff(a) > 0).all()
+        assert not set(again.queries.users[a]) & set(again.queries.users[b])
+
+
+def asked(n: int) -> Holdout:
+    """Questions of as many people."""
+    return Holdout(Queries.of([[0]] * n), Ragged.of([[1]] * n))
+
+
 def test_a_smaller_half_is_within_the_larger_one() -> None:
     """Search judges on a sample of half A; half B must not be in it."""
-    small, _ = halves(100, shop.run(), 20)
-    large, other = halves(100, shop.run(), 100)
+    small, _ = halves(asked(100), shop.run(), 20)
+    large, other = halves(asked(100), shop.run(), 100)
     assert set(small) <= set(large)
     assert not set(small) & set(other)
 

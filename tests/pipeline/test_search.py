@@ -68,7 +68,7 @@ def test_half_b_and_the_test_are_not_looked_at(split: Split) -> None:
     source = Counting(k=10).fit(split.train, shop.run())
     search = searched(split, knn__tau=[1.0, 4.0, 16.0], knn__k=[2, 30])
     _, before = tune(search, {"knn": source}, split, shop.run())
-    _, unseen = halves(len(split.valid), shop.run(), 10_000)
+    _, unseen = halves(split.valid, shop.run(), 10_000)
     truth = split.valid.truth
     values = truth.values.copy()
     hit = np.isin(truth.rows, unseen)

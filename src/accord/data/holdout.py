@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accord.core import columns as c
-from accord.core.arrays import Bools, Ints, Longs, Names, Ragged
+from accord.core.arrays import Bools, Doubles, Ints, Longs, Names, Ragged
 from accord.core.dataset import Dataset
+from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.tables import names
 
@@ -73,6 +74,40 @@ def hold_out(past: Dataset, future: Dataset) -> tuple[Holdout, int]:
     now = np.fmax(queries.now, asked.values[asked.offsets[:-1]])
     first_rows = kept[np.unique(rows, return_index=True)[1]]
     return Holdout(replace(queries, now=now, context=_context(future, first_rows)), truth), int(seen.sum())
+
+
+def step_ahead(data: Dataset, events: Longs) -> Holdout:
+    """Ask for each of the given events (row numbers of ``data``) by what its user did before it.
+
+    An event whose item the user has met before is left out. ``now`` and ``context`` are as in ``hold_out``.
+    """
+    users = data.event_users[events]
+    queries = data.queries(users)
+    history = queries.history.keep(
+        queries.history.age > newer_events(data.event_users, data.n_users)[events][queries.history.rows]
+    )
+    queries = replace(queries, history=history, now=_asked_at(history, data.event_times[events]))
+    met = np.zeros(len(events), dtype=bool)
+    met[history.rows[history.items == data.event_items[events][history.rows]]] = True
+    truth = Ragged(data.event_items[events], np.arange(len(events) + 1))
+    return Holdout(replace(queries, context=_context(data, events)), truth).take(np.flatnonzero(~met))
+
+
+def newer_events(users: Ints, n_users: int) -> Longs:
+    """``int64[events]``: how many events of the same user come after each event; ``users``: whose each event is."""
+    counts = np.bincount(users, minlength=n_users)
+    order = np.argsort(users, kind="stable")
+    age = np.empty(len(users), dtype=np.int64)
+    age[order] = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(len(users))
+    return age
+
+
+def _asked_at(history: History, times: Doubles) -> Doubles:
+    """The given times, but never before the newest event of the history."""
+    now = times.copy()
+    some = history.lengths > 0
+    now[some] = np.fmax(now[some], history.times[history.offsets[1:][some] - 1])
+    return now
 
 
 def _context(future: Dataset, rows: NDArray[np.integer]) -> dict[str, Names]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,12 +11,15 @@ from numpy.typing import NDArray
 from accord.core.arrays import Bools, Ints, Longs
 from accord.core.dataset import Dataset
 from accord.core.errors import InputError
-from accord.data.holdout import Holdout, Split, hold_out
+from accord.data.holdout import Holdout, Split, hold_out, newer_events, step_ahead
 from accord.data.link_splits import link_validation
 from accord.data.people import is_people
 
 TRAIN, VALID, TEST, LATER = 0, 1, 2, 3
 """The part of each event; ``LATER`` events are in no part of this split."""
+
+DEEPEST = 10
+"""The most questions that one person is asked for choosing."""
 
 Parts = NDArray[np.integer]
 
@@ -30,7 +34,7 @@ def leave_last(data: Dataset) -> list[Split]:
         raise InputError("a log without order has no last event", value="leave-last", remedy="Use the random split.")
     counts = np.bincount(data.event_users, minlength=data.n_users)
     enough = counts[data.event_users] >= 3
-    age = _age(data.event_users, data.n_users)
+    age = newer_events(data.event_users, data.n_users)
     parts = np.where(enough & (age == 0), TEST, np.where(enough & (age == 1), VALID, TRAIN))
     short = int(((counts > 0) & (counts < 3)).sum())
     notes = [f"{short} users with fewer than three events are in training only."] if short else []
@@ -149,6 +153,33 @@ def cold_users(data: Dataset, fraction: float, rng: np.random.Generator) -> list
     return [Split("cold users", split.train, split.valid, split.refit, split.tests, notes)]
 
 
+def deeper_validation(split: Split, wanted: int) -> Split:
+    """The split with more to choose with: before the newest event of each user the one before it, and so on.
+
+    For small logs with long histories: the same people are asked several times, each time by what they did until then,
+    until about ``wanted`` questions are together; at most ``DEEPEST`` a person, and no more than a tenth of what
+    training holds of them. The split itself where it has enough, or does not validate by everybody's newest event.
+    """
+    valid, data = split.valid, split.refit
+    if not len(valid) or len(valid) >= wanted or data.order == "none" or not (valid.truth.lengths == 1).all():
+        return split
+    users = np.array([data.user_numbers[user] for user in valid.queries.users])
+    age, asked = newer_events(data.event_users, data.n_users), np.zeros(data.n_users, dtype=bool)
+    newest = np.full(data.n_users, -1)
+    newest[data.event_users[age == 0]] = data.event_items[age == 0]
+    asked[users] = True
+    if (newest[users] != valid.truth.values).any() or len(np.unique(users)) < len(users):
+        return split
+    spared = np.bincount(split.train.event_users, minlength=data.n_users) // 10
+    more = np.where(asked, np.minimum(spared, min(DEEPEST, -(-wanted // len(valid))) - 1), -1)
+    held = age <= more[data.event_users]
+    if held.sum() == len(valid):
+        return split
+    rows = np.flatnonzero(held)
+    by_user = rows[np.argsort(data.event_users[rows], kind="stable")]
+    return replace(split, train=data.with_events(~held), valid=step_ahead(data, by_user))
+
+
 def _cut(name: str, data: Dataset, parts: Parts, notes: list[str]) -> Split:
     """The split in which each event has its part."""
     for part, label in ((TRAIN, "training"), (VALID, "validation"), (TEST, "test")):
@@ -162,22 +193,13 @@ def _cut(name: str, data: Dataset, parts: Parts, notes: list[str]) -> Split:
     return Split(name, train, valid, refit, {"test": test}, notes)
 
 
-def _age(users: Ints, n_users: int) -> Longs:
-    """How many events of the same user came after each event."""
-    counts = np.bincount(users, minlength=n_users)
-    order = np.argsort(users, kind="stable")
-    age = np.empty(len(users), dtype=np.int64)
-    age[order] = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(len(users))
-    return age
-
-
 def _newest(data: Dataset, rng: np.random.Generator) -> Longs:
     """Age of each event within its user; in random order where the log has none."""
     if data.order != "none":
-        return _age(data.event_users, data.n_users)
+        return newer_events(data.event_users, data.n_users)
     shuffled = rng.permutation(data.n_events)
     age = np.empty(data.n_events, dtype=np.int64)
-    age[shuffled] = _age(data.event_users[shuffled], data.n_users)
+    age[shuffled] = newer_events(data.event_users[shuffled], data.n_users)
     return age
 
 
@@ -225,7 +247,7 @@ def _with_validation(data: Dataset, parts: Parts, rng: np.random.Generator, *, a
         chosen = _drawn(train, rng, 0.0, 0.1) == VALID
     else:
         enough = np.bincount(train.event_users, minlength=train.n_users) >= 2
-        chosen = (_age(train.event_users, train.n_users) == 0) & enough[train.event_users]
+        chosen = (newer_events(train.event_users, train.n_users) == 0) & enough[train.event_users]
     out = parts.copy()
     out[where[chosen]] = VALID
     return out

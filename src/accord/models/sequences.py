@@ -19,7 +19,9 @@ from accord.models.told import Told, tensor
 HELD = 2_000
 """The most users whose newest event is held back for validation."""
 SHARE = 10
-"""At most one user in so many is held back."""
+"""At most one user in so many is held back, or"""
+EVENTS = 100
+"""one event in so many, where that is more: people with long histories can spare one."""
 ALIKE = 20
 """So many batches are sorted by length together, so that the rows of each are of like length, in a random order."""
 
@@ -154,7 +156,7 @@ def held_back(data: Dataset, rng: np.random.Generator, *, wanted: bool) -> tuple
     """All histories without the newest event of some users, and these; nothing is held back where not ``wanted``."""
     history = data.histories
     fit = np.flatnonzero(history.lengths > 2)
-    count = min(HELD, len(fit) // SHARE) if wanted else 0
+    count = min(HELD, len(fit), max(len(fit) // SHARE, len(history.items) // EVENTS)) if wanted else 0
     rows = np.sort(rng.choice(fit, count, replace=False))
     newest = history.offsets[rows + 1] - 1
     kept: Bools = np.ones(len(history.items), dtype=bool)

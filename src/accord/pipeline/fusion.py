@@ -161,11 +161,20 @@ def _label(values: Values) -> str:
     return f"{values['kind']} ({more})" if more else str(values["kind"])
 
 
-def halves(n: int, run: Run, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two disjoint random halves of ``n`` validation queries, cut to at most ``most`` in all, in ascending order."""
-    drawn = run.rng("validation halves").permutation(n)
-    middle, half = (n + 1) // 2, (most + 1) // 2
-    return np.sort(drawn[:middle][:half]), np.sort(drawn[middle:][:half])
+def halves(holdout: Holdout, run: Run, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two disjoint random halves of the validation queries, cut to at most ``most`` in all, in ascending order.
+
+    Who is asked several times is in one of them alone.
+    """
+    people, of = np.unique(holdout.queries.users, return_inverse=True)
+    rng = run.rng("validation halves")
+    drawn = rng.permutation(len(people))
+    middle, half = (len(people) + 1) // 2, (most + 1) // 2
+    if len(people) == len(holdout):
+        return np.sort(drawn[:middle][:half]), np.sort(drawn[middle:][:half])
+    parts = (np.flatnonzero(np.isin(of, some)) for some in (drawn[:middle], drawn[middle:]))
+    first, second = (np.sort(rng.permutation(part)[:half]) for part in parts)
+    return first, second
 
 
 def enough(holdout: Holdout, most: int) -> int:

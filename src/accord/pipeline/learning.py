@@ -23,7 +23,7 @@ from accord.core.roles import Encoder, Recommender
 from accord.core.run import Run
 from accord.data.holdout import Holdout, Split, hold_out
 from accord.data.pooling import pool_texts
-from accord.data.splits import validation_only
+from accord.data.splits import deeper_validation, validation_only
 from accord.encode.columns import encode_columns
 from accord.fuse.base import Fuser, MixesCold, Panel
 from accord.fuse.stack import Stack, gains_by_source
@@ -42,6 +42,8 @@ STACK = "stack"
 """The kind of fuser that is learned over the chosen one, and not chosen beside others."""
 ENOUGH = 50
 """Validation is cut anew, and cold weights are left out, where there are fewer queries than this."""
+WANTED = 4_000
+"""With fewer validation queries people with long histories are asked several times."""
 FEWEST = 10
 """The fewest validation queries that anything is chosen on."""
 DEPTH = 50
@@ -78,7 +80,7 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
     held back nothing is chosen: all sources count alike, and ``skipped`` says so. Raises ``InputError`` where no source
     applies to the data.
     """
-    work = _Work(spec, with_warm_validation(split, run), run)
+    work = _Work(spec, for_choosing(split, run), run)
     sources = work.fit(work.split.train, "without validation")
     if not sources:
         raise InputError("no source applies to this data", value=work.skipped)
@@ -106,13 +108,16 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
     return Learned(pipeline, choice.tried, tuned, dropped, work.skipped, told, alone)
 
 
-def with_warm_validation(split: Split, run: Run) -> Split:
-    """The split itself, or with validation cut anew where too few validation truths are items with training events."""
+def for_choosing(split: Split, run: Run) -> Split:
+    """The split with enough to choose with: validation is cut deeper where it asks little.
+
+    It is cut anew where too few of its truths are items with training events.
+    """
     counts = split.train.item_counts
     warm = counts[split.valid.truth.values] > 0
     if len(np.unique(split.valid.truth.rows[warm])) >= min(ENOUGH, split.train.n_users // 4):
-        return split
-    inner = validation_only(split.train, run.rng("validation"))
+        return deeper_validation(split, WANTED)
+    inner = deeper_validation(validation_only(split.train, run.rng("validation")), WANTED)
     return replace(inner, tests=split.tests, refit=split.refit)
 
 
@@ -174,7 +179,7 @@ class _Work:
         """What the sources say of both halves of the validation queries; made once."""
         if self._made is None:
             valid = self.split.valid
-            rows = halves(len(valid), self.run, enough(valid, self.spec.max_validation))
+            rows = halves(valid, self.run, enough(valid, self.spec.max_validation))
             self._made = [self._panel(sources, valid.take(part), self.split.train) for part in rows]
         return self._made
 

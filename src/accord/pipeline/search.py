@@ -151,4 +151,4 @@ class _Judge:
 
 
 def _sample(valid: Holdout, most: int, run: Run) -> Holdout:
-    return valid.take(halves(len(valid), run, 2 * enough(valid, most))[0])
+    return valid.take(halves(valid, run, 2 * enough(valid, most))[0])

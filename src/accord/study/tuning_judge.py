@@ -18,7 +18,7 @@ from accord.evaluate.metrics import ndcg
 from accord.fuse.base import Fuser, Panel
 from accord.fuse.weighted import Weighted
 from accord.pipeline.fusion import enough, halves
-from accord.pipeline.learning import DEPTH, STACK, with_warm_validation
+from accord.pipeline.learning import DEPTH, STACK, for_choosing
 from accord.pipeline.pipeline import FALLBACK, Pipeline, panel
 from accord.pipeline.search import tune as search_values
 from accord.pipeline.sources import ItemFacts, Sources
@@ -52,13 +52,13 @@ class Judge:
 
     def __init__(self, split: Split, run: Run, queries: int, alone: str | None = None) -> None:
         self.run, self.alone = run, alone
-        self.split = with_warm_validation(replace(split, tests={}), run)
+        self.split = for_choosing(replace(split, tests={}), run)
         valid = self.split.valid
         if len(valid) < FEWEST:
             raise InputError(
                 f"fewer than {FEWEST} validation queries", value=len(valid), remedy="Tuning needs more events."
             )
-        a, b = halves(len(valid), run, 2 * enough(valid, queries))
+        a, b = halves(valid, run, 2 * enough(valid, queries))
         self.parts, self.whole, self.unseen = (valid.take(a[::2]), valid.take(a[1::2])), valid.take(a), valid.take(b)
         self.fits = Fits(self.split.train, run)
         self._known: dict[str, Judgement] = {}
