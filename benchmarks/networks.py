@@ -13,7 +13,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from accord.pipeline.spec import preset
 from quality import ACCORD, CASES, HERE, SHOWN, Case, Cost, imported, ran_as, timed
 
 SETS = ("ml-100k", "ml-100k-temporal", "gowalla")
@@ -52,9 +51,9 @@ def compare(case: Case, arguments: argparse.Namespace) -> None:
 
 def without(work: Path) -> Path:
     """``best`` without its neural sources, as a file."""
-    sources = {name: values for name, values in preset("best").sources.items() if name not in NEURAL}
     path = work / f"{WITHOUT}.toml"
-    path.write_text(preset("best").model_copy(update={"name": WITHOUT, "sources": sources}).to_toml(), encoding="utf-8")
+    left_out = "".join(f"{name} = false\n" for name in NEURAL)
+    path.write_text(f'name = "{WITHOUT}"\nextends = "best"\n\n[sources]\n{left_out}', encoding="utf-8")
     return path
 
 

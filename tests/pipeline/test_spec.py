@@ -43,6 +43,15 @@ ONE = '[sources.popular]\nkind = "popular"\n'
         (ONE + '[search.values]\n"popular.half_life" = [-1.0]', r"search\.values\.popular\.half_life"),
     ],
 )
+def test_a_file_goes_on_from_a_preset_that_goes_on_from_another():
+    """What is searched for a source that is left out is left out too."""
+    spec = spec_of('extends = "best"\n[sources]\nsequential = false\n', "mine")
+    assert {*preset("best").sources} - {*spec.sources} == {"sequential"}
+    assert {*preset("balanced").sources} <= {*spec.sources}
+    assert not any(key.startswith("sequential.") for key in spec.search.values)
+    assert any(key.startswith("ease.") for key in spec.search.values)
+
+
 def test_mistakes_name_their_place(text: str, message: str) -> None:
     with pytest.raises(InputError, match=r"(?s)" + message):
         spec_of(text, "mine.toml")

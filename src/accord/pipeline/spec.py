@@ -98,13 +98,18 @@ def read_spec(path: Path) -> PipelineSpec:
 
 def spec_of(text: str, place: str) -> PipelineSpec:
     """Parse TOML text and check that every part can be built."""
-    values = _tables(text, place)
-    if EXTENDS in values:
-        base = _tables(preset_text(str(values.pop(EXTENDS)), f"{place}: {EXTENDS}"), EXTENDS)
-        values = _merged(_without_search(base, values.get("sources", {})), values)
-    spec = parse(PipelineSpec, values, place)
+    spec = parse(PipelineSpec, _whole(_tables(text, place), place), place)
     check(spec, place)
     return spec
+
+
+def _whole(values: dict[str, Any], place: str) -> dict[str, Any]:
+    """The tables of a file with those of the preset that it goes on from, which may go on from another."""
+    if EXTENDS not in values:
+        return values
+    name, own = str(values[EXTENDS]), {key: value for key, value in values.items() if key != EXTENDS}
+    base = _whole(_tables(preset_text(name, f"{place}: {EXTENDS}"), EXTENDS), place)
+    return _merged(_without_search(base, own.get("sources", {})), own)
 
 
 def _tables(text: str, place: str) -> dict[str, Any]:
