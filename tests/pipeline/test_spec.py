@@ -43,15 +43,6 @@ ONE = '[sources.popular]\nkind = "popular"\n'
         (ONE + '[search.values]\n"popular.half_life" = [-1.0]', r"search\.values\.popular\.half_life"),
     ],
 )
-def test_a_file_goes_on_from_a_preset_that_goes_on_from_another():
-    """What is searched for a source that is left out is left out too."""
-    spec = spec_of('extends = "best"\n[sources]\nsequential = false\n', "mine")
-    assert {*preset("best").sources} - {*spec.sources} == {"sequential"}
-    assert {*preset("balanced").sources} <= {*spec.sources}
-    assert not any(key.startswith("sequential.") for key in spec.search.values)
-    assert any(key.startswith("ease.") for key in spec.search.values)
-
-
 def test_mistakes_name_their_place(text: str, message: str) -> None:
     with pytest.raises(InputError, match=r"(?s)" + message):
         spec_of(text, "mine.toml")
@@ -138,3 +129,12 @@ def test_specifications_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         shop.small().depth = 3  # pyright: ignore[reportAttributeAccessIssue]
     assert isinstance(shop.small(), PipelineSpec)
+
+
+def test_a_file_goes_on_from_a_preset_that_goes_on_from_another():
+    """What is searched for a source that is left out is left out too."""
+    spec = spec_of('extends = "best"\n[sources]\nsequential = false\n', "mine")
+    assert {*preset("best").sources} - {*spec.sources} == {"sequential"}
+    assert {*preset("balanced").sources} <= {*spec.sources}
+    assert not any(key.startswith("sequential.") for key in spec.search.values)
+    assert any(key.startswith("ease.") for key in spec.search.values)
