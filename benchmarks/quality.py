@@ -132,6 +132,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/benchmarks"), help="where datasets and reports go")
     parser.add_argument("--only", nargs="*", choices=[case.name for case in CASES], help="cases to run")
     parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--ablation", action="store_true", help="also the list without each source")
     parser.add_argument("--cold-cache", action="store_true", help="encode everything anew, as on a fresh machine")
     arguments = parser.parse_args()
     for case in CASES:
@@ -150,6 +151,7 @@ def run_case(case: Case, arguments: argparse.Namespace) -> None:
         shutil.rmtree(cache, ignore_errors=True)
     chosen = ["--preset", arguments.preset] if case.hide is None else ["--config", str(without_mix(case, arguments))]
     command = [ACCORD, "evaluate", str(dataset), *chosen, *options, "--out", str(out)]
+    command += ["--ablation"] * arguments.ablation
     cost = timed([*command, "--quiet"], cache)
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     gates = case.best if arguments.preset == "best" else case.gates
@@ -207,6 +209,7 @@ def table(case: Case, metrics: dict, cost: Cost, command: str) -> str:
     lines = [f"# {case.title}", ""]
     for name, test in metrics["tests"].items():
         lines += _test(name, test)
+    lines += _ablation(metrics.get("ablation"))
     lines += _gates(case, metrics, cost)
     lines += ["", "## How", "", *_how(metrics)]
     versions = ", ".join(f"{name} {number}" for name, number in metrics["versions"].items())
@@ -242,6 +245,21 @@ def _test(name: str, test: dict) -> list[str]:
         f"| {row['p_holm']:.4f} |"
         for row in test["comparisons"]
     ]
+    return [*lines, ""]
+
+
+def _ablation(found: dict | None) -> list[str]:
+    """The fused list less the list without each source, the other weights in proportion."""
+    if not found:
+        return []
+    lines = [f"## The fused list without each source: {found['n_queries']:,} queries", ""]
+    lines += [f"| system | {' | '.join(SHOWN[:2])} | fused less this, NDCG@10 | interval |", "|---|---:|---:|---:|---|"]
+    apart = {row["b"]: row for row in found["comparisons"] if row["metric"] == SHOWN[1]}
+    for system, row in found["systems"].items():
+        cells = " | ".join(f"{row[metric]['value']:.4f}" for metric in SHOWN[:2])
+        less = apart.get(system)
+        told = f"{less['difference']:+.4f} | {less['low']:+.4f} to {less['high']:+.4f}" if less else " | "
+        lines.append(f"| {system} | {cells} | {told} |")
     return [*lines, ""]
 
 
