@@ -66,7 +66,7 @@ class Study:
     split: Values = field(default_factory=dict[str, Any])
     order: str = "auto"
     encoders: tuple[str, ...] = ()
-    """Encoders of ``balanced``."""
+    """Names among ``ENCODERS``."""
     seeds: int = 5
 
 
@@ -121,7 +121,27 @@ STUDIES = (
         encoders=("tfidf", "attributes", "minilm"),
         seeds=1,
     ),
+    Study(
+        "tuned",
+        "What a sentence encoder learns from behaviour: amazon-beauty, a tenth of the items cold",
+        "amazon-beauty",
+        {
+            f"{kind}, {told}": {**preset("balanced").sources[kind], "column": column, "centre": column != "tfidf"}
+            for kind in ("content", "bridge")
+            for column, told in (("tfidf", "words"), ("minilm", "sentences"), ("tuned", "tuned sentences"))
+        },
+        (
+            ("content, tuned sentences", "content, sentences"),
+            ("content, tuned sentences", "content, words"),
+            ("bridge, tuned sentences", "bridge, sentences"),
+            ("bridge, tuned sentences", "bridge, words"),
+        ),
+        split={"cold_items": "{data}/cold_items.txt.gz"},
+        encoders=("tfidf", "minilm", "tuned"),
+        seeds=1,
+    ),
 )
+ENCODERS = {**preset("balanced").encoders, "tuned": {"kind": "tuned"}}
 
 
 def main() -> None:
@@ -174,8 +194,7 @@ def imported(study: Study, source: Path, folder: Path) -> None:
 
 def _encoded(study: Study, split: Split) -> Split:
     """The split whose training part has the columns that forms read."""
-    spec = preset("balanced")
-    encoders = {name: make("encoders", spec.encoders[name], f"encoders.{name}") for name in study.encoders}
+    encoders = {name: make("encoders", ENCODERS[name], f"encoders.{name}") for name in study.encoders}
     train, skipped = encode_columns(encoders, split.train, Run())
     if skipped:
         raise SystemExit(f"not encoded: {skipped}")
