@@ -43,6 +43,7 @@ NEURAL = (
 )
 HOLDS_AN_EXTRA |= {f"accord.models.{name}": "torch" for name in NEURAL}
 FUSING = ("attention", "bilinear", "concat", "gate", "learned", "listwise", "net", "texts")
+HOLDS_AN_EXTRA |= {f"accord.encode.{name}": "torch" for name in ("lora", "tuned")}
 HOLDS_AN_EXTRA |= {f"accord.fuse.{name}": "torch" for name in FUSING}
 WHOLE = ("accord.serve.", "accord.learn.")
 """The rooms that are an extra as a whole."""

@@ -142,6 +142,8 @@ def test_a_faulty_source_is_caught(law, tmp_path):
     world = checkerboard()
     given = {"world": world, "fitted": contract.make().fit(world.data, RUN), "tmp_path": tmp_path, "lack": "clock"}
     given["later"] = with_arrivals(world, 8)
+    data = checkerboard().data
+    given["again"] = (data, contract.make().fit(data, RUN))
     with pytest.raises((AssertionError, ZeroDivisionError)):
         check(contract, law, given)
 
