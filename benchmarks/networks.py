@@ -13,10 +13,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from quality import ACCORD, CASES, HERE, SHOWN, Case, Cost, imported, ran_as, timed
+from accord.pipeline.spec import preset
+from quality import ACCORD, CASES, HERE, SHOWN, Case, Cost, compared, imported, ran_as, timed
 
 SETS = ("ml-100k", "ml-100k-temporal", "gowalla")
-NEURAL = ("sequential", "two_tower")
+NEURAL = [name for name in preset("best").sources if name not in preset("balanced").sources]
 WITHOUT = "best-without"
 """The file of ``best`` without its neural sources."""
 
@@ -69,14 +70,7 @@ def table(case: Case, found: dict[str, Any], cost: Cost, command: str) -> str:
             cells = [f"{row[metric]['value']:.4f} ± {row[metric]['se']:.4f}" for metric in SHOWN]
             spent = f"{own['fuser']} | {own['cost']['fit_seconds']:,.0f} | {own['cost']['fit_peak_mib']:,.0f}"
             lines.append(f"| {system} | {' | '.join(cells)} | {spent} |")
-        lines += ["", "`best` less each (paired bootstrap over queries, 95 %, Holm over the table):", ""]
-        lines += ["| against | metric | difference | interval | Holm p |", "|---|---|---:|---|---:|"]
-        lines += [
-            f"| {row['b']} | {row['metric']} | {row['difference']:+.4f} | {row['low']:+.4f} to {row['high']:+.4f} "
-            f"| {row['p_holm']:.4f} |"
-            for row in test["comparisons"]
-        ]
-        lines.append("")
+        lines += ["", *compared("`best` less each", test["comparisons"])]
     dropped = {name: [entry["source"] for entry in own["dropped"]] for name, own in found["pipelines"].items()}
     lines += [f"- {name} drops: {', '.join(sources) or 'nothing'}" for name, sources in dropped.items()]
     machine = found["machine"]

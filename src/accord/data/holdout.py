@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accord.core import columns as c
-from accord.core.arrays import Bools, Doubles, Ints, Longs, Names, Ragged
+from accord.core.arrays import Bools, Ints, Longs, Names, Ragged
 from accord.core.dataset import Dataset
-from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.tables import names
 
@@ -79,14 +78,14 @@ def hold_out(past: Dataset, future: Dataset) -> tuple[Holdout, int]:
 def step_ahead(data: Dataset, events: Longs) -> Holdout:
     """Ask for each of the given events (row numbers of ``data``) by what its user did before it.
 
-    An event whose item the user has met before is left out. ``now`` and ``context`` are as in ``hold_out``.
+    An event whose item the user has met before is left out. ``now`` is the time of the event, ``context`` what it says.
     """
     users = data.event_users[events]
     queries = data.queries(users)
     history = queries.history.keep(
         queries.history.age > newer_events(data.event_users, data.n_users)[events][queries.history.rows]
     )
-    queries = replace(queries, history=history, now=_asked_at(history, data.event_times[events]))
+    queries = replace(queries, history=history, now=data.event_times[events])
     met = np.zeros(len(events), dtype=bool)
     met[history.rows[history.items == data.event_items[events][history.rows]]] = True
     truth = Ragged(data.event_items[events], np.arange(len(events) + 1))
@@ -100,14 +99,6 @@ def newer_events(users: Ints, n_users: int) -> Longs:
     age = np.empty(len(users), dtype=np.int64)
     age[order] = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(len(users))
     return age
-
-
-def _asked_at(history: History, times: Doubles) -> Doubles:
-    """The given times, but never before the newest event of the history."""
-    now = times.copy()
-    some = history.lengths > 0
-    now[some] = np.fmax(now[some], history.times[history.offsets[1:][some] - 1])
-    return now
 
 
 def _context(future: Dataset, rows: NDArray[np.integer]) -> dict[str, Names]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pad_sequence
 
 from accord.core.arrays import Longs, offsets_of
 from accord.core.part import State
 from accord.core.run import Run
-from accord.encode.neural import SentenceModel
-from accord.encode.pretrained import batches
+from accord.encode.neural import SentenceModel, pooled
+from accord.encode.pretrained import batches, of_like_length
 
 CORRECTED = ("query", "value")
 """The maps of each attention that are corrected, as in the paper."""
@@ -47,25 +47,18 @@ class LastLayers(nn.Module):
         super().__init__()
         model.requires_grad_(False)
         self.blocks = nn.ModuleList(model.body.encoder.layer[-layers:])
-        for block in self.blocks:
-            attention: nn.Module = block.get_submodule("attention.self")
-            for name in CORRECTED if rank else ():
-                frozen = attention.get_submodule(name)
-                assert isinstance(frozen, nn.Linear)  # noqa: S101 - the architecture of the model that is shipped
-                attention.add_module(name, LowRank(frozen, rank))
-            block.requires_grad_(not rank)
-            for part in block.modules():
-                if isinstance(part, LowRank):
-                    part.into.requires_grad_(True)
-                    part.back.requires_grad_(True)
+        self.blocks.requires_grad_(not rank)
+        for block in self.blocks if rank else ():
+            attention = block.get_submodule("attention.self")
+            for name in CORRECTED:
+                attention.add_module(name, LowRank(cast("nn.Linear", attention.get_submodule(name)), rank))
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """``float32[B, T, dim]`` and ``bool[B, T]`` to unit vectors ``float32[B, dim]``: the mean over the mask."""
         hidden_from = torch.where(mask, 0.0, torch.finfo(hidden.dtype).min)[:, None, None, :]
         for block in self.blocks:
             hidden = block(hidden, hidden_from)
-        shown = mask[:, :, None].to(hidden.dtype)
-        return normalize((hidden * shown).sum(dim=1) / shown.sum(dim=1), dim=1)
+        return pooled(hidden, mask)
 
     def learned(self) -> State:
         """The weights that learn, by name."""
@@ -105,15 +98,11 @@ class TokenVectors:
 
     def batches(self, texts: Longs) -> list[tuple[Longs, Tensor, Tensor]]:
         """Places among ``texts``, padded token vectors ``float32[B, T, dim]`` and mask, in batches of like length."""
-        found = []
+        found = list[tuple[Longs, Tensor, Tensor]]()
         lengths = self.lengths[texts]
-        order = np.argsort(-lengths, kind="stable")
-        start = 0
-        while start < len(order):
-            taken = order[start : start + max(1, BUDGET // int(lengths[order[start]]))]
+        for taken in of_like_length(lengths, BUDGET):
             rows = [self.values[self.offsets[text] : self.offsets[text + 1]] for text in texts[taken]]
             hidden = pad_sequence(rows, batch_first=True).float().to(self.device)
             mask = torch.from_numpy(np.arange(hidden.shape[1]) < lengths[taken, None]).to(self.device)
             found.append((taken, hidden, mask))
-            start += len(taken)
         return found

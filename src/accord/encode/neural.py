@@ -26,11 +26,15 @@ class SentenceModel(torch.nn.Module):
         self.eval()
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """The mean of the token vectors where the mask is one, scaled to unit length."""
-        hidden = self.body(input_ids=ids, attention_mask=mask).last_hidden_state
-        weight = mask.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
-        return torch.nn.functional.normalize(mean, dim=1)
+        """The unit vector of each row."""
+        return pooled(self.body(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+
+
+def pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """``float32[B, T, dim]`` to ``[B, dim]``: the mean of the token vectors where the mask is one, at unit length."""
+    weight = mask.unsqueeze(-1).to(hidden.dtype)
+    mean = (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+    return torch.nn.functional.normalize(mean, dim=1)
 
 
 class TorchForward:

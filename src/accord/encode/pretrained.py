@@ -76,19 +76,21 @@ def tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
     return tokens
 
 
-def batches(rows: Sequence[list[int]], budget: int) -> Iterator[tuple[Longs, Longs, Longs]]:
-    """Rows of token ids as padded batches (numbers of the rows, ids, mask) of like length.
-
-    A batch has at most ``budget`` tokens, padding included, or else one row.
-    """
-    lengths = np.array([len(row) for row in rows], np.int64)
+def of_like_length(lengths: Longs, budget: int) -> Iterator[Longs]:
+    """Numbers of rows, the longest first, in batches of at most ``budget`` tokens, padding included, or one row."""
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        width = int(lengths[order[start]])
-        taken = order[start : start + max(1, budget // width)]
-        mask = (np.arange(width) < lengths[taken, None]).astype(np.int64)
+        taken = order[start : start + max(1, budget // int(lengths[order[start]]))]
+        yield taken
+        start += len(taken)
+
+
+def batches(rows: Sequence[list[int]], budget: int) -> Iterator[tuple[Longs, Longs, Longs]]:
+    """Rows of token ids as padded batches (numbers of the rows, ids, mask); see ``of_like_length``."""
+    lengths = np.array([len(row) for row in rows], np.int64)
+    for taken in of_like_length(lengths, budget):
+        mask = (np.arange(int(lengths[taken[0]])) < lengths[taken, None]).astype(np.int64)
         ids = np.zeros_like(mask)
         ids[mask > 0] = np.concatenate([rows[row] for row in taken])
         yield taken, ids, mask
-        start += len(taken)

@@ -24,6 +24,7 @@ from accord.encode.minilm import MiniLM, MiniLMConfig
 from accord.encode.neural import SentenceModel, TorchForward
 from accord.encode.terms import digest
 from accord.learn.group import device_of
+from accord.learn.judged import ndcg_at_10
 from accord.learn.loop import Loop, Trained, first_weights
 from accord.learn.objective import Objective, ObjectiveConfig
 from accord.learn.settings import TrainConfig
@@ -227,15 +228,11 @@ class Alike:
 
     def judge(self) -> float:
         """Mean NDCG@10 of the other text of each pair held back, among ``pool``."""
-        if not len(self.pairs.held):
-            return float("nan")
         vectors = self.vectors(self.pool).cpu().numpy()
         first, second = np.searchsorted(self.pool, self.pairs.held.T)
         scores = vectors[first] @ vectors.T
         scores[np.arange(len(first)), first] = -np.inf
-        own = scores[np.arange(len(first)), second]
-        ranks = (scores > own[:, None]).sum(axis=1)
-        return float(np.mean(np.where(ranks < 10, 1 / np.log2(ranks + 2), 0.0)))
+        return ndcg_at_10([scores], second)
 
     def vectors(self, texts: Longs) -> Tensor:
         """``float32[m, dim]``: unit vectors of texts, as they are now."""

@@ -15,10 +15,11 @@ from accord.core.dataset import Dataset
 from accord.core.part import State, prefixed, under
 from accord.core.queries import CELLS
 from accord.core.roles import Recommender
+from accord.learn.judged import ndcg_at_10
 from accord.learn.loop import Trained
 from accord.learn.objective import Objective
 from accord.models.item_table import ItemTable, projected
-from accord.models.sequences import Held, ndcg_at_10
+from accord.models.sequences import Held
 from accord.models.vectors import VectorSource
 
 CONTENT = "content/"
@@ -101,7 +102,7 @@ class PickByScore(ABC):
 
     def judge(self) -> float:
         """Mean NDCG@10 of the events held back, among items with events that the person has not met."""
-        return ndcg_at_10(self._scores(), self.held)
+        return ndcg_at_10(self._scores(), self.held.items)
 
     def _scores(self) -> Iterator[Floats]:
         score = self._scorer()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from accord.core.arrays import Bools, Floats, Ints, Longs, offsets_of
+from accord.core.arrays import Bools, Ints, Longs, offsets_of
 from accord.core.dataset import Dataset
 from accord.core.history import History
 from accord.learn.packed import Packed
@@ -163,19 +162,6 @@ def held_back(data: Dataset, rng: np.random.Generator, *, wanted: bool) -> tuple
     kept[newest] = False
     rest = history.keep(kept)
     return rest, Held(rest.take(rows), history.items[newest])
-
-
-def ndcg_at_10(scores: Iterable[Floats], held: Held) -> float:
-    """Mean NDCG@10 of what was held back; ``scores``: ``float32[b, n]`` by chunks, what was seen at ``-inf``."""
-    if not len(held.items):
-        return float("nan")
-    start, total = 0, 0.0
-    for part in scores:
-        mine = part[np.arange(len(part)), held.items[start : start + len(part)]][:, None]
-        ranks = (part > mine).sum(axis=1) + 0.5 * ((part == mine).sum(axis=1) - 1)
-        total += float(np.where(ranks < 10, 1 / np.log2(ranks + 2), 0.0).sum())
-        start += len(part)
-    return total / len(held.items)
 
 
 def ranges(starts: Longs, ends: Longs) -> Longs:

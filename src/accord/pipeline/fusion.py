@@ -170,7 +170,7 @@ def halves(holdout: Holdout, run: Run, most: int) -> tuple[np.ndarray, np.ndarra
     rng = run.rng("validation halves")
     drawn = rng.permutation(len(people))
     middle, half = (len(people) + 1) // 2, (most + 1) // 2
-    if len(people) == len(holdout):
+    if len(people) == len(holdout):  # the usual case: questions are drawn one by one
         return np.sort(drawn[:middle][:half]), np.sort(drawn[middle:][:half])
     parts = (np.flatnonzero(np.isin(of, some)) for some in (drawn[:middle], drawn[middle:]))
     first, second = (np.sort(rng.permutation(part)[:half]) for part in parts)
