@@ -31,6 +31,7 @@ from accord.pipeline.pipeline import TOLD, Pipeline
 from accord.pipeline.resume import identity, kept_lists
 from accord.pipeline.spec import PipelineSpec
 from accord.study.ablation import ablation_case, ablation_report
+from accord.study.deciders import deciders
 from accord.study.environment import described, machine, versions
 from accord.study.evaluation_page import render
 from accord.study.examples import examples
@@ -102,6 +103,7 @@ def evaluate_dataset(
         if ablation:
             with run.step(f"without each source ({split.name})"):
                 without.append(ablation_case(result.pipeline, split.tests[_main_test(split)], run, n=max(ks)))
+    decide = _deciders(learned[-1], cut[-1], run)
     views, places = _inside(learned[-1], cut[-1], run, inside)
     with run.step("judge"):
         pools = {test: Pool(_comparable(parts), ks) for test, parts in cases.items()}
@@ -112,6 +114,7 @@ def evaluate_dataset(
         metrics["heads"] = judge_heads(learned, cut, data, run)
     if views:
         metrics["inside"] = views
+    metrics["fusion"]["deciders"] = decide
     if ablation:
         metrics["ablation"] = ablation_report(without, ks, run.seed)
     recommendations = pa.concat_tables(lists, promote_options="default")  # cuts may differ in their sources
@@ -163,6 +166,14 @@ def _inside(result: Learned, split: Split, run: Run, inside: Inside) -> tuple[di
         queries = [holdout.queries for holdout in split.tests.values()]
         parts = (inside, *_answering(result.pipeline), alone, *queries)
         return run.keep_facts("views", parts, lambda: look_inside(result, split, run, inside))
+
+
+def _deciders(result: Learned, split: Split, run: Run) -> list[dict[str, Any]]:
+    """Which sources decide the lists of the main test of the last split."""
+    queries = split.tests[_main_test(split)].queries
+    with run.step("who decides"):
+        parts = (*_answering(result.pipeline), queries)
+        return run.keep_facts("deciders", parts, lambda: deciders(result.pipeline, queries, run))
 
 
 def _comparable(cases: list[Case]) -> list[Case]:

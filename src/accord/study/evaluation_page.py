@@ -9,6 +9,7 @@ from typing import Any
 from accord.study import charts
 from accord.study.ablation_section import ablation_section
 from accord.study.charts import Mark
+from accord.study.deciders import deciders_table
 from accord.study.head_section import head_section
 from accord.study.inside_section import inside_section
 from accord.study.page import render_page
@@ -104,6 +105,7 @@ def _fusion(fusion: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> 
         "correction": _correction(fusion.get("correction") or {}),
         "chart": _weights_chart(weights, sources),
         "weights": _weights_table(weights, sources),
+        "deciders": deciders_table(fusion.get("deciders") or []),
         "calibration": _calibration(fusion.get("calibration") or {}),
         "stack": _stack(fusion.get("stack") or {}),
         "tried": _tried(fusion),
