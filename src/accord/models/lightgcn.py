@@ -97,7 +97,7 @@ class LightGCN(NeuralSource, HistoryReader):
         known = np.bincount(edges.indices, minlength=data.n_items) > 0
         device = device_of(run.device)
         with first_weights(run):
-            net = Net(self._table(data, known), others, config.dim).to(device)
+            net = Net(self._table(data, known, run), others, config.dim).to(device)
         graph = Propagation(learned_from, links, config.layers, device)
         asked = np.flatnonzero(rest.lengths < data.histories.lengths)
         task = LeftOut(net, config, graph, learned_from, held, asked, known)

@@ -15,6 +15,7 @@ from accord.core.dataset import Dataset
 from accord.core.part import State, prefixed, under
 from accord.core.queries import CELLS
 from accord.core.roles import Recommender
+from accord.core.run import Run
 from accord.learn.judged import ndcg_at_10
 from accord.learn.loop import Trained
 from accord.learn.objective import Objective
@@ -43,17 +44,30 @@ class TableSource(Recommender, ABC):
         """The encoded item columns that are read."""
         return self.config.columns
 
-    def _table(self, data: Dataset, known: Bools, parts: int = 1) -> ItemTable:
-        """Untrained vectors of items, ``parts`` times as long as ``dim``; ``known``: ``bool[n]``, those with an own."""
+    def _table(self, data: Dataset, known: Bools, run: Run, parts: int = 1) -> ItemTable:
+        """Untrained vectors of items, ``parts`` times as long as ``dim``; ``known``: ``bool[n]``, those with an own.
+
+        The ``sum`` of ids and content does without a column that the data lacks; other forms raise ``CannotFit``.
+        """
         config = self.config
-        columns = {name: data.vector(name) for name in config.columns}
+        missing = [name for name in config.columns if name not in data.vectors] if config.item == "sum" else []
+        if missing:
+            kind = type(self).__name__
+            run.progress.note(f"{kind} does without the item columns {', '.join(missing)}: they are not there")
+        columns = {name: data.vector(name) for name in config.columns if name not in missing}
         return ItemTable(known, parts * config.dim, config.item if columns else "id", columns, config.bound)
 
+    @property
+    def _told_by(self) -> list[str]:
+        """The columns that the trained table reads."""
+        return [name for name in self.reads if f"{name}.weight" in self.content]
+
     def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
-        if not self.content:
+        told_by = self._told_by
+        if not told_by:
             super()._grow(data, added, edited)
             return
-        first = projected(self.content, {name: data.vector(name)[added] for name in self.reads})
+        first = projected(self.content, {name: data.vector(name)[added] for name in told_by})
         self.placed = np.append(self.placed, np.any(first != 0, axis=1))
         self._append(first)
 

@@ -93,7 +93,7 @@ class NeuralCF(TableSource, HistoryReader):
         ahead = Ahead(bool(self.ordered), config.tau, config.ahead)
         with first_weights(run):
             reader = PairReader(config)
-            net = Net(self._table(data, known, parts=reader.pairs.width // config.dim), reader)
+            net = Net(self._table(data, known, run, parts=reader.pairs.width // config.dim), reader)
         net = net.to(device_of(run.device))
         task = NextPairs(net, config, windows, ahead, held, known, lambda held: self._read(held)[1])
         self.trained = Loop(task, config, run, "neural_cf", (data.digest,)).train()

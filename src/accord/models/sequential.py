@@ -133,7 +133,7 @@ class Sequential(NeuralSource):
         if not len(windows.history):
             raise CannotFit("no user has two events")
         with first_weights(run):
-            net = self._net(self._table(data, known), log).to(device_of(run.device))
+            net = self._net(self._table(data, known, run), log).to(device_of(run.device))
         task = self._task(net, windows, log, cut, known)
         self.trained = Loop(task, config, run, type(self).__name__.lower(), (data.digest,)).train()
         self._keep(net.cpu().eval(), known)

@@ -119,7 +119,7 @@ class TwoTower(NeuralSource):
             raise CannotFit("no user has two events of positive weight")
         with first_weights(run):
             users = UserTower(config, features.sizes, ordered)
-            towers = Towers(ItemTower(self._table(data, known), config), users).to(device_of(run.device))
+            towers = Towers(ItemTower(self._table(data, known, run), config), users).to(device_of(run.device))
         task = NextOfTowers(towers, config, examples, known)
         self.trained = Loop(task, config, run, "two_tower", (data.digest,)).train()
         self.features, self.ordered = features, np.asarray(ordered)
@@ -152,7 +152,7 @@ class TwoTower(NeuralSource):
         return Searchable.of(self.vectors, self.placed, index)
 
     def _grow(self, data: Dataset, added: Longs, edited: Longs) -> None:
-        if self.reads and self.config.item != "id":
+        if self._told_by:
             super()._grow(data, added, edited)
         else:
             self.placed = np.append(self.placed, np.zeros(len(added), dtype=bool))
