@@ -1,6 +1,7 @@
 """Networks over ids and content where the catalogue lacks some of the content, or all of it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ class Notes(Silent):
         self.said.append(text)
 
 
-def fitted(kind: str, run: Run, **values: object) -> Recommender:
+def fitted(kind: str, run: Run, **values: object) -> Any:
     make = catalog.find("sources", kind)
     return make(dim=8, epochs=2, patience=0, **values).fit(DATA, run)
 
