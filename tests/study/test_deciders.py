@@ -63,7 +63,9 @@ def test_the_page_tells_who_decides(shop_folder: Path) -> None:
     told = found.metrics["fusion"]["deciders"]
     assert told
     assert all(sum(one["shares"].values()) == pytest.approx(1) for one in told)
+    asked = found.metrics["fusion"]["asked"]
     page = render(found.metrics)
+    assert f"Held back: {asked['queries']} queries of {asked['people']} people." in page
     assert "Which sources decide, by length of history" in page
     assert told[0]["meaning"] in page
 

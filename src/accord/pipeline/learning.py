@@ -71,6 +71,8 @@ class Learned:
     """What trees over the fusion gained out of fold, and what they look at; empty where none were tried."""
     alone: Sources = field(default_factory=dict[str, Recommender])
     """Dropped sources, fitted all the same: reports show each alone."""
+    asked: dict[str, int] = field(default_factory=dict[str, int])
+    """How many held-back ``queries`` there were to choose on, of how many ``people``."""
 
 
 def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, keep_all: bool = False) -> Learned:
@@ -105,7 +107,9 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
     pipeline = replace(final, sources={n: s for n, s in final.sources.items() if n in used}, fuser=fuser)
     pipeline = with_heads(pipeline, sources, work.split, run, work.skipped)
     alone = {n: s for n, s in final.sources.items() if n not in used} if keep_all else {}
-    return Learned(pipeline, choice.tried, tuned, dropped, work.skipped, told, alone)
+    valid = work.split.valid
+    asked = {"queries": len(valid), "people": len(np.unique(valid.queries.users))}
+    return Learned(pipeline, choice.tried, tuned, dropped, work.skipped, told, alone, asked)
 
 
 def for_choosing(split: Split, run: Run) -> Split:

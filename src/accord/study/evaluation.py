@@ -237,6 +237,7 @@ def fusion_of(result: Learned) -> dict[str, Any]:
     """How the sources are mixed, and how that was chosen, as ``metrics.json`` tells it."""
     fuser: Any = result.pipeline.fuser
     shape: dict[str, Any] = {"kind": type(fuser).__name__.lower(), "tried": result.tried, "stack": result.stack}
+    shape["asked"] = result.asked
     fuser = fuser.base if isinstance(fuser, Stack) else fuser
     names = fuser.config.sources
     shape["dropped"] = [{"source": name, "reason": reason} for name, reason in result.dropped.items()]
