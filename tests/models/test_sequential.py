@@ -172,15 +172,43 @@ def test_gaps_have_classes_by_their_logarithm():
     assert gap_classes(history).tolist() == [0, 1, 12, 0]
 
 
-def test_what_is_held_back_is_not_in_what_is_learned_from():
-    rest, held = held_back(DATA, np.random.default_rng(0), wanted=True)
+def test_the_newest_event_of_some_is_held_back():
+    kept, held = held_back(DATA, np.random.default_rng(0), wanted=True)
     assert len(held.items) == DATA.n_users // 10
-    assert len(rest.items) == DATA.n_events - len(held.items)
-    assert held_back(DATA, np.random.default_rng(0), wanted=False)[0] is not None
-    scores = np.zeros((len(held.items), N), np.float32)
-    scores[np.arange(len(scores)), held.items] = 1
-    assert ndcg_at_10([scores], held.items) == 1
-    assert ndcg_at_10([-scores], held.items) == 0
+    whole = DATA.histories
+    assert (whole.age[held.places] == 0).all()
+    np.testing.assert_array_equal(kept.places, np.setdiff1d(np.arange(DATA.n_events), held.places))
+    np.testing.assert_array_equal(kept.history.items, whole.items[kept.places])
+    np.testing.assert_array_equal(held.items, whole.items[held.places])
+    for row, place in enumerate(held.places):
+        user = whole.rows[place]
+        np.testing.assert_array_equal(held.history.ragged[row], whole.ragged[user][:-1])
+    nothing, nobody = held_back(DATA, np.random.default_rng(0), wanted=False)
+    assert len(nobody.items) == 0
+    np.testing.assert_array_equal(nothing.history.items, whole.items)
+
+
+def test_without_an_order_any_event_is_held_back_and_the_others_are_shuffled():
+    data = replace(DATA, order="none")
+    whole, ages, moved = data.histories, [], 0
+    for seed in range(20):
+        kept, held = held_back(data, np.random.default_rng(seed), wanted=True)
+        ages += whole.age[held.places].tolist()
+        np.testing.assert_array_equal(np.sort(kept.places), np.setdiff1d(np.arange(data.n_events), held.places))
+        np.testing.assert_array_equal(kept.history.items, whole.items[kept.places])
+        np.testing.assert_array_equal(kept.history.rows, whole.rows[kept.places])
+        moved += int((np.diff(kept.places) < 0).sum())
+    assert set(ages) == set(range(int(whole.lengths.max())))  # the first of a history as well as the last
+    assert moved > DATA.n_events
+    again = held_back(data, np.random.default_rng(0), wanted=True)[0]
+    np.testing.assert_array_equal(again.places, held_back(data, np.random.default_rng(0), wanted=True)[0].places)
+
+
+def test_ndcg_of_one_wanted_item_of_many():
+    scores, wanted = np.zeros((5, N), np.float32), np.arange(5)
+    scores[wanted, wanted] = 1
+    assert ndcg_at_10([scores], wanted) == 1
+    assert ndcg_at_10([-scores], wanted) == 0
 
 
 @pytest.mark.parametrize("body", ["transformer", "gated", "gru", "caser"])

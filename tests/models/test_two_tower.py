@@ -221,8 +221,9 @@ def test_negative_events_are_left_out():
     np.testing.assert_allclose(ours._scores(mixed.queries()), ours._scores(liked.queries()), atol=1e-5)
 
 
-def test_what_is_held_back_is_neither_read_nor_a_target():
-    data, _ = told()
+@pytest.mark.parametrize("order", ["time", "none"])
+def test_what_is_held_back_is_neither_read_nor_a_target(order):
+    data = replace(told()[0], order=order)
     config = TwoTowerConfig(patience=4)
     features = Features.of(data, (), ("place",), ())
     examples = Examples.of(data, features, config, np.random.default_rng(0))

@@ -89,8 +89,8 @@ class LightGCN(NeuralSource, HistoryReader):
     def _fit(self, data: Dataset, run: Run) -> None:
         config: LightGCNConfig = self.config
         edges = positive_part(data.matrix)
-        rest, held = held_back(data, run.rng("held back"), wanted=config.patience > 0)
-        learned_from = positive_part(rest.matrix(data.n_items))
+        kept, held = held_back(data, run.rng("held back"), wanted=config.patience > 0)
+        learned_from = positive_part(kept.history.matrix(data.n_items))
         if not np.any(np.diff(learned_from.indptr) > 1):
             raise CannotFit("no user has two events of positive weight")
         links, others = link_edges(data, {name: _link(told) for name, told in config.links.items()})
@@ -99,7 +99,7 @@ class LightGCN(NeuralSource, HistoryReader):
         with first_weights(run):
             net = Net(self._table(data, known, run), others, config.dim).to(device)
         graph = Propagation(learned_from, links, config.layers, device)
-        asked = np.flatnonzero(rest.lengths < data.histories.lengths)
+        asked = data.histories.rows[held.places]
         task = LeftOut(net, config, graph, learned_from, held, asked, known)
         self.trained = Loop(task, config, run, "lightgcn", (data.digest,)).train()
         self._keep(net.cpu().eval(), Propagation(edges, links, config.layers, torch.device("cpu")), data)

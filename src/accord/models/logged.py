@@ -48,13 +48,9 @@ class Cut:
 
     @classmethod
     def of(cls, data: Dataset, log: Log, rng: np.random.Generator, *, wanted: bool) -> Cut:
-        """All histories without the newest event of some users; nothing is held back where not ``wanted``."""
-        whole = data.histories
-        rest, held = held_back(data, rng, wanted=wanted)
-        short = np.flatnonzero(rest.lengths < whole.lengths)
-        newest = whole.offsets[1:][short] - 1
-        kept = np.ones(len(whole.items), dtype=bool)
-        kept[newest] = False
+        """All histories without one event of some users; nothing is held back where not ``wanted``."""
+        kept, held = held_back(data, rng, wanted=wanted)
         order = order_by(data.event_users, data.n_users)
-        rows = replace(rest, items=order[kept].astype(np.int32))
-        return cls(rows, Held(log.read(rows.take(short)), held.items), order[newest].astype(np.int64))
+        rows = replace(kept.history, items=order[kept.places].astype(np.int32))
+        asked = data.histories.rows[held.places]
+        return cls(rows, replace(held, history=log.read(rows.take(asked))), order[held.places].astype(np.int64))

@@ -86,8 +86,8 @@ class NeuralCF(TableSource, HistoryReader):
     def _fit(self, data: Dataset, run: Run) -> None:
         config: NeuralCFConfig = self.config
         known = data.item_counts > 0
-        history, held = held_back(data, run.rng("held back"), wanted=config.patience > 0)
-        windows = Windows.of(history.keep(history.weights > 0), config.last)
+        kept, held = held_back(data, run.rng("held back"), wanted=config.patience > 0)
+        windows = Windows.of(kept.history.keep(kept.history.weights > 0), config.last)
         if not len(windows.history):
             raise CannotFit("no user has two events of positive weight")
         ahead = Ahead(bool(self.ordered), config.tau, config.ahead)

@@ -142,26 +142,46 @@ def _known(read: History) -> tuple[Longs, Longs]:
 
 
 @dataclass(frozen=True)
-class Held:
-    """What a training is judged by: newest events of some users, which it never sees."""
+class Kept:
+    """What may be learned from."""
 
     history: History
-    """What came before each."""
+    places: Longs
+    """``int64[N]``: where its events lie in ``data.histories``."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a training is judged by: events of some users, which it never sees."""
+
+    history: History
+    """What else they did, or did before."""
     items: Ints
     """``int32[H]``: what came up."""
+    places: Longs
+    """``int64[H]``: where these events lie in ``data.histories``."""
 
 
-def held_back(data: Dataset, rng: np.random.Generator, *, wanted: bool) -> tuple[History, Held]:
-    """All histories without the newest event of some users, and these; nothing is held back where not ``wanted``."""
+def held_back(data: Dataset, rng: np.random.Generator, *, wanted: bool) -> tuple[Kept, Held]:
+    """All histories without one event of some users, and these; nothing is held back where not ``wanted``.
+
+    It is the newest of each. In a log without order it is any, and the events that stay are shuffled: the last row of
+    a file is no fair question, and rows that lie beside each other are no fair window.
+    """
     history = data.histories
     fit = np.flatnonzero(history.lengths > 2)
     count = min(HELD, len(fit), max(len(fit) // SHARE, len(history.items) // EVENTS)) if wanted else 0
-    rows = np.sort(rng.choice(fit, count, replace=False))
-    newest = history.offsets[rows + 1] - 1
-    kept: Bools = np.ones(len(history.items), dtype=bool)
-    kept[newest] = False
-    rest = history.keep(kept)
-    return rest, Held(rest.take(rows), history.items[newest])
+    users = np.sort(rng.choice(fit, count, replace=False))
+    held = history.offsets[users + 1] - 1
+    if data.order == "none":
+        held -= rng.integers(history.lengths[users])
+    stays: Bools = np.ones(len(history.items), dtype=bool)
+    stays[held] = False
+    places, rows = np.flatnonzero(stays), history.rows[stays]
+    if data.order == "none":
+        places = places[np.lexsort((rng.random(len(places)), rows))]
+    rest = history.picked(places, offsets_of(np.bincount(rows, minlength=len(history))))
+    return Kept(rest, places), Held(rest.take(users), history.items[held], held)
 
 
 def ranges(starts: Longs, ends: Longs) -> Longs:

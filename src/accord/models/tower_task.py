@@ -46,18 +46,13 @@ class Examples:
     @classmethod
     def of(cls, data: Dataset, features: Features, config: Any, rng: np.random.Generator) -> Self:
         """Of a log all of whose weights are above zero."""
-        rest, held = held_back(data, rng, wanted=config.patience > 0)
-        whole = data.histories
-        short = np.flatnonzero(rest.lengths < whole.lengths)
-        newest = whole.offsets[1:][short] - 1
-        kept = np.ones(len(whole.items), dtype=bool)
-        kept[newest] = False
-        places = np.argsort(data.event_users, kind="stable").astype(np.int32)
-        windows = Windows.of(replace(rest, items=places[kept]), config.last)
+        kept, held = held_back(data, rng, wanted=config.patience > 0)
+        rows = np.argsort(data.event_users, kind="stable").astype(np.int32)
+        windows = Windows.of(replace(kept.history, items=rows[kept.places]), config.last)
         classes = features.of_events(data)
-        met = Met.of(rest.matrix(data.n_items))
-        ordered = data.order != "none"
-        return cls(windows, data.event_items, data.event_users, classes, held, classes[places[newest]], met, ordered)
+        asked = classes[rows[held.places]]
+        met = Met.of(kept.history.matrix(data.n_items))
+        return cls(windows, data.event_items, data.event_users, classes, held, asked, met, data.order != "none")
 
 
 @dataclass(frozen=True)
