@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from accord.core.arrays import Bools, Floats, Longs
 from accord.core.dataset import Dataset
+from accord.core.errors import CannotFit
 from accord.core.part import State, prefixed, under
 from accord.core.queries import CELLS
 from accord.core.roles import Recommender
@@ -47,14 +48,17 @@ class TableSource(Recommender, ABC):
     def _table(self, data: Dataset, known: Bools, run: Run, parts: int = 1) -> ItemTable:
         """Untrained vectors of items, ``parts`` times as long as ``dim``; ``known``: ``bool[n]``, those with an own.
 
-        The ``sum`` of ids and content does without a column that the data lacks; other forms raise ``CannotFit``.
+        Columns that the data lacks are left out, and that is said; where none is left only ids are read. Raises
+        ``CannotFit`` where items are their content and there is none.
         """
         config = self.config
-        missing = [name for name in config.columns if name not in data.vectors] if config.item == "sum" else []
+        missing = [name for name in config.columns if name not in data.vectors]
         if missing:
             kind = type(self).__name__
             run.progress.note(f"{kind} does without the item columns {', '.join(missing)}: they are not there")
-        columns = {name: data.vector(name) for name in config.columns if name not in missing}
+        columns = {name: data.vectors[name] for name in config.columns if name not in missing}
+        if missing and config.item == "content" and not columns:
+            raise CannotFit(f"there are no item columns {', '.join(missing)}", value=sorted(data.vectors))
         return ItemTable(known, parts * config.dim, config.item if columns else "id", columns, config.bound)
 
     @property
