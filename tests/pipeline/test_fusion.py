@@ -11,7 +11,7 @@ from accord.data.holdout import Holdout
 from accord.fuse.base import Panel
 from accord.fuse.rank import Rank
 from accord.fuse.weighted import Weighted
-from accord.pipeline.fusion import choose, halves
+from accord.pipeline.fusion import _best, choose, halves
 from accord.testing.planted import panel
 
 SOURCES = ["strong", "weak", "noise"]
@@ -156,6 +156,23 @@ def test_half_b_objects_to_a_fuser_that_has_learned_something_else() -> None:
     choice = choose([GATE, WEIGHTED], SOURCES, by_history(1), by_history(2, told=False), shop.run())
     assert choice.tried[0]["a"] > choice.tried[1]["a"]
     assert isinstance(choice.fuser, Weighted)
+
+
+@pytest.mark.parametrize(
+    ("figures", "taken"),
+    [
+        ({"attention": (0.5, 0.2), "gate": (0.4, 0.4), "weighted": (0.3, 0.3), "rank": (0.2, 0.9)}, "gate"),
+        ({"attention": (0.5, 0.2), "gate": (0.2, 0.9), "weighted": (0.3, 0.3), "rank": (0.2, 0.9)}, "weighted"),
+        ({"attention": (0.5, 0.4), "gate": (0.4, 0.9), "weighted": (0.3, 0.3)}, "attention"),
+        ({"gate": (0.4, 0.4), "rank": (0.5, 0.1), "weighted": (0.3, 0.3)}, "rank"),
+        ({"gate": (0.4, 0.4), "attention": (0.5, 0.1)}, "attention"),
+    ],
+)
+def test_a_network_that_half_b_objects_to_makes_room_for_the_next(figures, taken) -> None:
+    pytest.importorskip("torch")
+    fusers = [{"kind": kind} for kind in figures]
+    tried = [{"kind": kind, "a": a, "b": b} for kind, (a, b) in figures.items()]
+    assert fusers[_best(fusers, tried)]["kind"] == taken
 
 
 def test_a_fuser_gains_nothing_by_learning_half_a_by_heart() -> None:

@@ -36,11 +36,11 @@ class Choice:
 def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Run) -> Choice:
     """Choose the fuser and its sources on half ``a``; half ``b`` may only object.
 
-    1. Every fuser is learned on half A with all sources; the best there is taken. Where one of them could learn half A
-    by heart, all are judged there on queries that they have not learned from, and it is taken where it is above the
-    best of the others on half B too. 2. Sources are dropped one by one where half A does without them and half B
-    confirms it, or where half B gains more without them than half A loses. 3. Where the fused list is not above the
-    best single source on half B, that source alone is kept.
+    1. Every fuser is learned on half A with all sources; the best there is taken. Where some could learn half A by
+    heart, all are judged there on queries that they have not learned from, and of these the best on half A is taken
+    that is above the best of the others on both halves. 2. Sources are dropped one by one where half A does without
+    them and half B confirms it, or where half B gains more without them than half A loses. 3. Where the fused list is
+    not above the best single source on half B, that source alone is kept.
     """
     crossed = any(_kind(values).flexible for values in fusers)
     tried = [_tried(values, sources, a, b, run, crossed=crossed) for values in fusers]
@@ -62,10 +62,9 @@ def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Ru
 def _best(fusers: list[Values], tried: list[dict[str, Any]]) -> int:
     """The place of the fuser that is taken."""
     order = sorted(range(len(fusers)), key=lambda place: -tried[place]["a"])
-    plain = [place for place in order if not _kind(fusers[place]).flexible]
-    if plain and tried[order[0]]["b"] <= tried[plain[0]]["b"]:
-        return plain[0]
-    return order[0]
+    plain = next((place for place in order if not _kind(fusers[place]).flexible), order[0])
+    better = order[: order.index(plain)]
+    return next((place for place in better if tried[place]["b"] > tried[plain]["b"]), plain)
 
 
 def _without_useless(values: Values, sources: list[str], a: Panel, b: Panel, run: Run) -> tuple[Fuser, dict[str, str]]:
