@@ -68,8 +68,8 @@ def asked(parser: argparse.ArgumentParser, name: str) -> tuple[argparse.Namespac
     parser.add_argument("--minutes", type=float, default=60, help="how long each may train")
     parser.add_argument("--systems", nargs="*", help="those whose name holds one of these words")
     found = parser.parse_args()
-    chosen = f" --systems {' '.join(found.systems)}" if found.systems else ""
-    return found, f"python benchmarks/{name}.py --data DATA --minutes {found.minutes:g}{chosen}"
+    told = " ".join(sys.argv[1:]).replace(str(found.data), "DATA").replace(str(found.work), "WORK")
+    return found, f"python benchmarks/{name}.py {told}"
 
 
 def prepared(split: Split, work: Path) -> dict[str, Holdout]:

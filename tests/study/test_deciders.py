@@ -48,7 +48,8 @@ def test_shares_are_those_of_the_mix_and_depend_on_the_history(pipeline: Pipelin
     told = deciders_table([short, medium, long])
     assert [row.name for row in told.rows][:2] == ["popular", "knn"]
     assert [cell.text for cell in told.rows[1].cells] == ["0 %", "0 %", "75 %"]
-    assert told.columns[2] == "8 to 8 events in the history (12 lists)"
+    assert told.columns == ["Short", "Medium", "Long"]
+    assert "long: 8 to 8 events in the history, 12 lists." in told.note
 
 
 def test_a_mix_that_tells_no_parts_is_taken_apart_too(pipeline: Pipeline) -> None:

@@ -41,10 +41,12 @@ def deciders_table(found: Sequence[Mapping[str, Any]]) -> Table:
     told: list[Mapping[str, float]] = [one.get("shares") or {} for one in found]
     names = sorted(_names(told), key=lambda name: -sum(shares.get(name, 0.0) for shares in told))
     rows = [Row(name, [Cell(percent(shares.get(name, 0.0), 0)) for shares in told]) for name in names]
-    columns = [f"{one.get('meaning')} ({count(one.get('lists'))} lists)" for one in found]
+    columns = [_short(one).capitalize() for one in found]
+    thirds = "; ".join(f"{_short(one)}: {one.get('meaning')}, {count(one.get('lists'))} lists" for one in found)
     note = (
         "The size of what each source adds to the scores of the ten recommendations, or takes away from them, as a "
-        "share of all such parts. Of more than seven sources that a network or trees mix, the weakest are one."
+        "share of all such parts. Of more than seven sources that a network or trees mix, the weakest are one. "
+        f"Histories are {thirds}."
     )
     return Table("Which sources decide, by length of history", columns, rows, first="Source", note=note)
 
@@ -53,7 +55,7 @@ def _shares(pipeline: Pipeline, queries: Queries) -> list[dict[str, float]]:
     """The share of each source in each list; lists that no source decides are left out."""
     items = pipeline.recommend(queries, LIST).items
     found = list[dict[str, float]]()
-    for gathered in pipeline.among_offers(queries, items) if items.size else ():
+    for gathered in pipeline.among_offers(queries, items):
         filled = gathered.asked.filled
         parts = attributed(pipeline.fuser, gathered.queries, gathered.everything, gathered.places)
         for row, part in enumerate(parts):
@@ -63,6 +65,11 @@ def _shares(pipeline: Pipeline, queries: Queries) -> list[dict[str, float]]:
                 shares = (sizes / sizes.sum()).tolist()
                 found.append(dict(zip((part.names[place] for place in named), shares, strict=True)))
     return found
+
+
+def _short(one: Mapping[str, Any]) -> str:
+    """The third in one word."""
+    return str(one.get("group")).rpartition(" ")[2]
 
 
 def _names(told: Sequence[Mapping[str, float]]) -> list[str]:
