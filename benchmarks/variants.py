@@ -67,7 +67,7 @@ class Study:
     order: str = "auto"
     encoders: tuple[str, ...] = ()
     """Names among ``ENCODERS``."""
-    seeds: int = 5
+    seeds: int = 3
 
 
 STUDIES = (
