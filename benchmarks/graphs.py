@@ -54,8 +54,8 @@ NOTES = """\
 - All learn from the training part by ids alone, with one thread; validation lists leave out the training events, test
   lists those and the validation events, which the graph then holds too. Nothing was tuned on the test.
 - PyTorch Geometric's `LightGCN` is trained as the paper says: BPR with one negative a pair, Adam with learning rate
-  0.001, decay 0.0001, batches of 2,048, 64 dimensions, 3 layers, first vectors of standard deviation 0.1; the row that names another
-  learning rate comes further in the same time.
+  0.001, decay 0.0001, batches of 2,048, 64 dimensions, 3 layers, first vectors of standard deviation 0.1. The row
+  that names another learning rate comes further in the same time.
 - The clock runs while a system trains, not while it lists. Ours holds some events back, stops by itself and is shown
   once; the row of the other is its step with the best NDCG@20 on a sample of the validation queries.
 """
