@@ -34,15 +34,7 @@ NOTES = """\
 - RecTools runs with its defaults (2 blocks, 4 heads, 256 dimensions, dropout 0.2, batches of 128, learning rate
   0.001) but for what the row names, and histories of at most 50 events, as ours.
 """
-OURS = {
-    "kind": "sequential",
-    "item": "id",
-    "epochs": 60,
-    "dropout": 0.5,
-    "lr": 3e-3,
-    "average": 0.998,
-    "weight_decay": 0.3,
-}
+OURS = {"kind": "sequential", "item": "id", "epochs": 60, "patience": 4}
 SYSTEMS = (
     System("accord", "`sequential`", OURS),
     System("rectools", "SASRec, softmax", {"every": 1, "session_max_len": 50}),

@@ -37,7 +37,7 @@ GRAPH = {
     "things": {"weight": 1.0, "head": "items", "tail": "things"},
     "kg": {"weight": 0.5, "head": "things", "tail": "things"},
 }
-TITLES = {"columns": ["tfidf", "attributes"], "dropout": 0.5, "lr": 1.5e-3, "epochs": 25}
+TITLES = {"columns": ["tfidf", "attributes"]}
 
 
 def lightgcn(links: Values | None = None, layers: int = 2) -> Values:

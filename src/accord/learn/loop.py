@@ -81,8 +81,8 @@ class Loop:
         self.trained = Trained()
         self.snapshot = Snapshot(run.checkpoint, name, (run.seed, config, *parts))
         self.watch = Watch(run, name)
-        matrices = [weights for weights in task.module.parameters() if weights.requires_grad]
-        self.optimiser = torch.optim.AdamW(matrices, lr=config.lr, weight_decay=config.weight_decay)
+        trained = [weights for weights in task.module.parameters() if weights.requires_grad]
+        self.optimiser = torch.optim.AdamW(trained, lr=config.lr, weight_decay=config.weight_decay)
         self.average = Average(task.module, config.average)
         self.adversary = Adversary(task.module, config.adversarial)
         self.best: dict[str, Tensor] = {}

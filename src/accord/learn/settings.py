@@ -28,7 +28,7 @@ class TrainConfig(Config):
     floor: float = Field(default=0.05, ge=0, le=1)
     """Where the cosine ends, as a share of ``lr``."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """Decoupled decay of all matrices."""
+    """Decoupled decay of all weights."""
     clip: float = Field(default=5.0, gt=0)
     """The longest that the gradient may be."""
     average: float = Field(default=0.99, ge=0, lt=1)
