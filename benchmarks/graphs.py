@@ -44,7 +44,6 @@ SETS: dict[str, tuple[str, dict[str, Any], tuple[System, ...]]] = {
         {"train": "{data}/train.csv.gz", "test": "{data}/test.csv.gz"},
         (
             System("accord", "`lightgcn`", OURS | LARGE),
-            System("accord", "`lightgcn`, learning rate 0.003", OURS | LARGE | {"lr": 3e-3}),
             System("pyg", "LightGCN, learning rate 0.01", PAPER | {"lr": 1e-2, "every": 1}),
         ),
     ),

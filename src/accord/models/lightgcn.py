@@ -58,10 +58,13 @@ class LightGCNConfig(ObjectiveConfig, HistoryConfig):
     """Share of a person's other events that are not read while one of them is predicted."""
     batch: int = Field(default=1024, ge=1)
     """Pairs of user and item a batch; each batch costs one propagation over the whole graph."""
-    lr: float = Field(default=1e-2, gt=0)
+    lr: float = Field(default=3e-3, gt=0)
     """The highest learning rate (AdamW)."""
-    average: float = Field(default=0.9, ge=0, lt=1)
-    """Decay of the moving average of the weights that is kept in the end; an epoch has few batches, so it is short."""
+    average: float = Field(default=0.998, ge=0, lt=1)
+    """Decay of the moving average of the weights that is kept in the end, reached step by step."""
+    patience: int = Field(default=8, ge=0)
+    """Stop after so many epochs without a better validation figure, and go back to the best; 0: train all epochs and
+    hold nothing back. The average moves slowly, so it is waited for."""
 
 
 class LightGCN(NeuralSource, HistoryReader):
