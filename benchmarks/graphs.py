@@ -27,7 +27,6 @@ LISTED = 20
 PAPER = {"dim": 64, "layers": 3, "lr": 1e-3, "decay": 1e-4, "batch": 2048}
 """He et al., "LightGCN", SIGIR 2020: the settings of its own code."""
 OURS = {"kind": "lightgcn", "item": "id"}
-LARGE = {"batch": 8192, "loss": "sampled", "negatives": 2048}
 SETS: dict[str, tuple[str, dict[str, Any], tuple[System, ...]]] = {
     "lastfm-hetrec": (
         "a tenth of the plays at random, another tenth validates",
@@ -43,7 +42,7 @@ SETS: dict[str, tuple[str, dict[str, Any], tuple[System, ...]]] = {
         "official split, a tenth of the training part validates",
         {"train": "{data}/train.csv.gz", "test": "{data}/test.csv.gz"},
         (
-            System("accord", "`lightgcn`", OURS | LARGE),
+            System("accord", "`lightgcn`", OURS | {"batch": 8192, "loss": "sampled", "negatives": 2048}),
             System("pyg", "LightGCN, learning rate 0.01", PAPER | {"lr": 1e-2, "every": 1}),
         ),
     ),

@@ -76,11 +76,13 @@ def test_both_losses_shape_the_table_and_each_its_own_head(monkeypatch):
 
 def test_the_score_is_the_weighted_sum_of_both(fitted):
     asked = Queries.of([[1, 2, 3], [5], []], include_seen=True)
-    deep, mean, both = (with_mix(fitted, mix)._scores(asked)[:, fitted.placed] for mix in (1.0, 0.0, 0.3))
-    np.testing.assert_allclose(both, 0.3 * deep + 0.7 * mean, atol=1e-4)
+    deep, mean, both = (with_mix(fitted, mix)._scores(asked) for mix in (1.0, 0.0, 0.3))
+    placed = fitted.placed
+    np.testing.assert_allclose(both[:, placed], (0.3 * deep + 0.7 * mean)[:, placed], atol=1e-4)
+    np.testing.assert_array_equal(both[:, ~placed], np.repeat(both[:, placed].min(axis=1)[:, None], (~placed).sum(), 1))
     assert np.abs(deep - mean).max() > 0.1
     alone = Sequential(**{name: fitted.config.model_dump()[name] for name in Sequential.Config.model_fields})
-    np.testing.assert_allclose(alone.load_state(fitted.state())._scores(asked)[:, fitted.placed], deep, atol=1e-5)
+    np.testing.assert_allclose(alone.load_state(fitted.state())._scores(asked), deep, atol=1e-5)
 
 
 def test_the_mean_knows_no_order_but_age(fitted):

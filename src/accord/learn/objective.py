@@ -34,6 +34,21 @@ class ObjectiveConfig(TrainConfig):
     """How far ``gbce`` is calibrated: 0 is plain ``bce`` with a sum over the negatives."""
 
 
+class PatientConfig(ObjectiveConfig):
+    """Large steps, averaged over several epochs, which end in a flatter place.
+
+    Izmailov et al., "Averaging Weights Leads to Wider Optima", UAI 2018.
+    """
+
+    lr: float = Field(default=3e-3, gt=0)
+    """The highest learning rate (AdamW)."""
+    average: float = Field(default=0.998, ge=0, lt=1)
+    """Decay of the moving average of the weights that is kept in the end, reached step by step."""
+    patience: int = Field(default=8, ge=0)
+    """Stop after so many epochs without a better validation figure, and go back to the best; 0: train all epochs and
+    hold nothing back. The average moves slowly, so it is waited for."""
+
+
 WIDE = 20_000
 """Candidates from which on ``auto`` samples."""
 

@@ -19,7 +19,7 @@ from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.learn.group import device_of
 from accord.learn.loop import Loop, first_weights
-from accord.learn.objective import ObjectiveConfig
+from accord.learn.objective import PatientConfig
 from accord.learn.targets import Targets
 from accord.models.content_rows import row_lengths
 from accord.models.graph import inverse_power, positive_part
@@ -32,7 +32,7 @@ from accord.models.propagation import Propagation, Vectors, user_vectors
 from accord.models.sequences import Held, held_back
 
 
-class LightGCNConfig(ObjectiveConfig, HistoryConfig):
+class LightGCNConfig(PatientConfig, HistoryConfig):
     """The graph, the vectors, and how they are trained."""
 
     dim: int = Field(default=64, ge=1)
@@ -58,13 +58,6 @@ class LightGCNConfig(ObjectiveConfig, HistoryConfig):
     """Share of a person's other events that are not read while one of them is predicted."""
     batch: int = Field(default=1024, ge=1)
     """Pairs of user and item a batch; each batch costs one propagation over the whole graph."""
-    lr: float = Field(default=3e-3, gt=0)
-    """The highest learning rate (AdamW)."""
-    average: float = Field(default=0.998, ge=0, lt=1)
-    """Decay of the moving average of the weights that is kept in the end, reached step by step."""
-    patience: int = Field(default=8, ge=0)
-    """Stop after so many epochs without a better validation figure, and go back to the best; 0: train all epochs and
-    hold nothing back. The average moves slowly, so it is waited for."""
 
 
 class LightGCN(NeuralSource, HistoryReader):

@@ -22,7 +22,7 @@ from accord.data.choices import SHOWN
 from accord.learn.group import device_of
 from accord.learn.heads import PairHead
 from accord.learn.loop import Loop, first_weights
-from accord.learn.objective import ObjectiveConfig
+from accord.learn.objective import PatientConfig
 from accord.learn.weights import saved_weights, with_weights
 from accord.models.attended import by_event, noting
 from accord.models.bodies import Kind, Positions
@@ -46,7 +46,7 @@ from accord.models.tasks import (
 )
 
 
-class SequentialConfig(ObjectiveConfig):
+class SequentialConfig(PatientConfig):
     """The network, what it reads, and how it is trained."""
 
     dim: int = Field(default=64, ge=2)
@@ -64,17 +64,8 @@ class SequentialConfig(ObjectiveConfig):
     """How a transformer knows the places: a bias by distance, ``rotary``, ``learned`` vectors, or not at all."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Share of numbers that are dropped while training."""
-    lr: float = Field(default=3e-3, gt=0)
-    """The highest learning rate (AdamW)."""
     weight_decay: float = Field(default=0.3, ge=0)
     """Decoupled decay of all weights."""
-    average: float = Field(default=0.998, ge=0, lt=1)
-    """Decay of the moving average of the weights that is kept in the end, reached step by step. Large steps,
-    averaged over several epochs, end in a flatter place (Izmailov et al., "Averaging Weights Leads to Wider Optima",
-    UAI 2018)."""
-    patience: int = Field(default=8, ge=0)
-    """Stop after so many epochs without a better validation figure, and go back to the best; 0: train all epochs and
-    hold nothing back. The average moves slowly, so it is waited for."""
     last: int = Field(default=50, ge=2)
     """Only the newest so many events are read."""
     gaps: bool = True
