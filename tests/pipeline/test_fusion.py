@@ -28,7 +28,7 @@ def shuffled(source: str, good: Panel, seed: int) -> Panel:
 
 
 def test_noise_is_dropped_and_named() -> None:
-    choice = choose([WEIGHTED, RANK], SOURCES, panel(400, seed=1), panel(400, seed=2), shop.run())
+    choice = choose([WEIGHTED, RANK], SOURCES, panel(400, seed=7), panel(400, seed=8), shop.run())
     assert choice.warm == ["strong", "weak"]
     assert choice.fuser.config.sources == ("strong", "weak")
     assert list(choice.dropped) == ["noise"]
@@ -178,7 +178,7 @@ def test_a_network_that_half_b_objects_to_makes_room_for_the_next(figures, taken
 def test_a_fuser_gains_nothing_by_learning_half_a_by_heart() -> None:
     """All are judged on queries that they have not learned from, once one of them can remember."""
     pytest.importorskip("torch")
-    a, b = panel(120, seed=1), panel(120, seed=2)
+    a, b = panel(120, seed=3), panel(120, seed=4)
     greedy = {"kind": "concat", "fewest": 10, "hidden": 128, "lr": 0.05, "dropout": 0.0, "patience": 10}
     alone, beside = (choose(kinds, SOURCES, a, b, shop.run()).tried[0] for kinds in ([WEIGHTED], [WEIGHTED, greedy]))
     assert alone["b"] == beside["b"]

@@ -1,9 +1,8 @@
-"""Weighted sum of normalised scores: a handful of global weights, learned by coordinate ascent."""
+"""Weighted sum of normalised scores: a handful of global weights, learned by likelihood and by the lists' quality."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from typing import Literal, Self, TypeAlias
 
 import numpy as np
@@ -14,16 +13,13 @@ from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.fuse.base import EVENTS, SCALES, Fuser, FuserConfig, Panel
 from accord.fuse.cold import Balance, best_line
+from accord.fuse.likelihood import evidence, fit_logit
 
 FACTORS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
 """What a weight is multiplied with when it is tried."""
 ENTRIES = (0.025, 0.05, 0.1, 0.2)
 """The weights that are tried for a source that has none."""
 PASSES = 4
-SMALL = 1_000
-"""Panels with fewer queries are resampled: on them one ascent follows noise (bagging: Breiman, 1996)."""
-BAGS = 8
-"""How many resamples."""
 BLENDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """The events at which an item is half a cold one, that are tried."""
 Scale: TypeAlias = Callable[[Slate, tuple[str, ...]], Floats]
@@ -37,16 +33,19 @@ class WeightedConfig(FuserConfig):
     normalise: Literal["z", "minmax"] = "z"
     """Per query, over all items that may be shown: standard score, or range from 0 to 1."""
     k: int = 10
-    """The weights maximise NDCG at k."""
+    """The ascent maximises NDCG at k."""
 
 
 class Weighted(Fuser):
     """``score = sum_s w_s z_s``, with weights of their own (and a shift) for items without events.
 
-    Weights of items with events are not negative and sum to one. Coordinate ascent on NDCG: each weight in turn is
-    multiplied with a few factors and the best kept, from equal weights, a few passes (Metzler and Croft, "Linear
-    feature-based models for information retrieval", 2007). The score of an item with k events is ``k / (k + c)`` of
-    that by the warm weights and ``c / (k + c)`` of that by the cold ones.
+    Weights of items with events are not negative and sum to one. They lie half way between two: those under which what
+    came up is likeliest (a conditional logit: concave, so many sources are no trouble), and those to which coordinate
+    ascent on NDCG leads from there: each weight in turn is multiplied with a few factors and the best kept, a few
+    passes (Metzler and Croft, "Linear feature-based models for information retrieval", 2007). The ascent alone gets
+    stuck where there are many sources, and follows noise where there are few queries; the likelihood alone looks at
+    more than the top of a list. The score of an item with k events is ``k / (k + c)`` of that by the warm weights and
+    ``c / (k + c)`` of that by the cold ones.
     """
 
     Config = WeightedConfig
@@ -64,7 +63,7 @@ class Weighted(Fuser):
 
     def fit(self, panel: Panel, run: Run, *, draft: bool = False) -> Self:
         """Learn the weights of items with events, from those it has; cold items get the same until ``fit_cold``."""
-        self.weights = np.tile(self._ascend(panel, self.weights[0], draft=draft), (2, 1))
+        self.weights = np.tile(self._taught(panel, self.weights[0]), (2, 1))
         return self
 
     def fit_cold(self, among_cold: Panel, mixed: Panel | None = None, *, draft: bool = False) -> Self:
@@ -73,7 +72,7 @@ class Weighted(Fuser):
         Gain and shift serve the cold truths of the mixed panel best, the blend all of them. What they may cost the
         items with events is bounded: see ``cold.Balance``.
         """
-        self.weights = np.stack([self.weights[0], self._ascend(among_cold, self._equal, draft=draft)])
+        self.weights = np.stack([self.weights[0], self._taught(among_cold, self._equal)])
         self.shift, self.blend = np.zeros(1, np.float32), np.zeros(1, np.float32)
         if mixed is not None and len(mixed):
             scores = self._normalised(mixed.slate)
@@ -128,19 +127,25 @@ class Weighted(Fuser):
         n = len(self.config.sources)
         return np.full(n, 1 / n, np.float32)
 
-    def _ascend(self, panel: Panel, start: Floats, *, draft: bool = False) -> Floats:
-        """Weights that maximise mean NDCG on the panel; on a small one, their mean over resamples of its queries."""
-        search = self._search(panel)
-        if draft or len(panel) >= SMALL or not len(panel):
-            return self._climb(search, start)
-        rng = np.random.default_rng(0)
-        draws = [rng.poisson(1.0, len(panel)) for _ in range(BAGS)]
-        return np.mean([self._climb(search.drawn(counts), start) for counts in draws], axis=0).astype(np.float32)
+    def _taught(self, panel: Panel, start: Floats) -> Floats:
+        """``float32[S]``: half way from the likeliest weights to those that NDCG on the panel leads to from there."""
+        if not len(panel):
+            return start
+        likeliest = self._likeliest(panel, start)
+        return (0.5 * (likeliest + self._climb(self._search(panel), likeliest))).astype(np.float32)
+
+    def _likeliest(self, panel: Panel, start: Floats) -> Floats:
+        """``float32[S]``: the weights that make what came up likeliest; searched from ``start``, which saves time."""
+        scores = evidence(panel, self.config.sources, self.config.normalise)
+        start = start * scores.any(axis=(0, 1))  # what says nothing gets nothing
+        sharpness = fit_logit((scores @ start)[:, :, None], panel, low=[0.0])
+        found = fit_logit(scores, panel, low=[0.0] * len(start), start=sharpness * start)
+        return (found / found.sum()).astype(np.float32) if found.any() else self._equal
 
     def _climb(self, search: _Search, weights: Floats) -> Floats:
         """Coordinate ascent from the given weights."""
         n, best = len(weights), search.value(weights)
-        for _ in range(PASSES if search.shape[0] else 0):
+        for _ in range(PASSES):
             before = best
             for source in range(n):
                 weights, best = search.improve(weights, source, best)
@@ -158,19 +163,12 @@ class _Search:
     """
 
     def __init__(self, panel: Panel, sources: tuple[str, ...], scale: Scale, k: int) -> None:
-        self.rows, places = targets = panel.targets()
-        rows = self.rows
+        rows, places = targets = panel.targets()
         self.gaps = [_gaps(panel, name, scale, targets) for name in sources]
         ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])
         self.share = 1 / ideal[np.minimum(panel.truth.lengths[rows], k)] / max(1, panel.total)
         self.shape = (len(places), panel.slate.width)
         self.k = k
-
-    def drawn(self, counts: Longs) -> _Search:
-        """The same search with each query of the panel counted so many times."""
-        other = copy(self)
-        other.share = self.share * counts[self.rows]
-        return other
 
     def value(self, weights: Floats) -> float:
         return self._mean(self._above(weights))
