@@ -226,8 +226,9 @@ def test_more_like_and_less_like_move_the_list(stocked_pipeline: Pipeline) -> No
         assert liked not in asked
         assert group_share(asked, group) > group_share(before, group)
     friends = stocked_pipeline.data.queries(np.flatnonzero(world.user_groups == group)[:6])
-    before = lists(recommend_under(stocked_pipeline, friends, home))
-    after = lists(recommend_under(stocked_pipeline, friends, home, also=terms(less_like={"items": [f"i{liked}"]})))
+    deep, less = placement(n=14), terms(less_like={"items": [f"i{liked}"]})  # a group has no ten items to spare
+    before = lists(recommend_under(stocked_pipeline, friends, deep))
+    after = lists(recommend_under(stocked_pipeline, friends, deep, also=less))
     assert np.mean([group_share(row, group) for row in after]) < np.mean([group_share(row, group) for row in before])
     assert not any(liked in row for row in after)
 
