@@ -35,12 +35,15 @@ def shop_folder(shop_data: Dataset, tmp_path_factory: pytest.TempPathFactory) ->
 def learned(shop_data: Dataset) -> Learned:
     """The small pipeline, learned on all events of the shop."""
     run = shop.run()
-    return learn(shop.small(), splits.validation_only(shop_data, run.rng("validation")), run)
+    return learn(shop.small(), splits.validation_only(shop_data, run.rng("validation")), run, keep_all=True)
 
 
 @pytest.fixture(scope="session")
 def pipeline(learned: Learned) -> Pipeline:
-    return learned.pipeline
+    """With all sources, also those that the fusion does without, at weight nought: every kind has to be kept fresh."""
+    found = learned.pipeline
+    sources = found.sources | learned.alone
+    return replace(found, sources=sources, fuser=found.fuser.with_sources(tuple(sources)))
 
 
 @pytest.fixture(scope="session")

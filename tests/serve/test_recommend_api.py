@@ -83,6 +83,23 @@ def test_a_rule_on_a_field_that_is_not_there_is_a_clear_error(server):
     assert "genres" in error["remedy"]
 
 
+@pytest.mark.parametrize(
+    ("wish", "field", "message"),
+    [
+        ({"pins": [{"place": 1, "item": "i9"}, {"place": 1, "item": "i8"}]}, "pins", "Two pins have the same place"),
+        ({"pins": [{"place": 1, "item": "i9"}, {"place": 2, "item": "i9"}]}, "pins", "Two pins have the same item"),
+        ({"less_like": {"items": [f"i{n}" for n in range(51)]}}, "less_like", "at most 50 items"),
+        ({"more_like": {"items": [f"i{n}" for n in range(51)]}}, "more_like", "at most 50 items"),
+    ],
+)
+def test_wishes_that_make_no_sense_are_a_clear_error(server, wish, field, message):
+    answer = server.client.post("/v1/recommend", json={"user_id": "u2", **wish})
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert error["field"] == field
+    assert message in error["message"]
+
+
 def test_reasons_add_up_and_come_in_both_languages(server):
     for language, word in (("en", "ecause"), ("zh", "因")):
         place = server.recommend(user_id="u3", n=3, explain=True, language=language)["items"][0]

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from accord.core.config import Config, parse
 from accord.core.errors import InputError
@@ -46,7 +46,24 @@ class Boost(Selection):
         return self
 
 
+def _distinct(pins: tuple[PinnedItem, ...]) -> tuple[PinnedItem, ...]:
+    for told, values in (("place", [pin.place for pin in pins]), ("item", [pin.item for pin in pins])):
+        if len(set(values)) < len(values):
+            raise ValueError(f"two pins have the same {told}")
+    return pins
+
+
+def _few(liked: Selection) -> Selection:
+    if len(liked.items) > MOST_LIKED:
+        raise ValueError(f"more_like and less_like name at most {MOST_LIKED} items")
+    return liked
+
+
 Most: TypeAlias = Annotated[StrictInt, Field(ge=1)]
+Pinned: TypeAlias = Annotated[tuple[PinnedItem, ...], AfterValidator(_distinct)]
+"""Reserved places, no two of them for one item."""
+Liked: TypeAlias = Annotated[Selection, AfterValidator(_few)]
+"""What is liked more or less."""
 
 
 class Terms(Config):
@@ -56,25 +73,16 @@ class Terms(Config):
     """What may be shown."""
     caps: dict[Text, Most] = Field(default_factory=dict[str, int], max_length=MOST_CAPS)
     """By field: the most items of one value in a list."""
-    pins: tuple[PinnedItem, ...] = Field(default=(), max_length=MOST_PINS)
+    pins: Pinned = Field(default=(), max_length=MOST_PINS)
     """Reserved places."""
     boosts: tuple[Boost, ...] = Field(default=(), max_length=MOST_BOOSTS)
     """Items that count more or less."""
-    more_like: Selection = Field(default_factory=Selection)
+    more_like: Liked = Field(default_factory=Selection)
     """Items that are read as if they had just been chosen, and values that are boosted by one."""
-    less_like: Selection = Field(default_factory=Selection)
+    less_like: Liked = Field(default_factory=Selection)
     """Items that are hidden and whose likes are buried, and values that are buried by one."""
     mute: Selection = Field(default_factory=Selection)
     """Items and values that are not shown at all."""
-
-    @model_validator(mode="after")
-    def _sensible(self) -> Self:
-        for told, values in (("place", [pin.place for pin in self.pins]), ("item", [pin.item for pin in self.pins])):
-            if len(set(values)) < len(values):
-                raise ValueError(f"two pins have the same {told}")
-        if max(len(self.more_like.items), len(self.less_like.items)) > MOST_LIKED:
-            raise ValueError(f"more_like and less_like name at most {MOST_LIKED} items")
-        return self
 
 
 class Placement(Terms):

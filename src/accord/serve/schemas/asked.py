@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from accord.data.kinds import MAX_TEXT
 from accord.data.store.limits import MAX_VALUE
-from accord.pipeline.placements import MOST_BOOSTS, MOST_CAPS, MOST_PINS, Boost, Most, PinnedItem, Terms
+from accord.pipeline.placements import MOST_BOOSTS, MOST_CAPS, MOST_PINS, Boost, Liked, Most, Pinned, Terms
 from accord.pipeline.rules import Condition, Ids, Rules, Selection, Text
 from accord.serve.limits import LISTED
 from accord.serve.schemas.common import Body, Context, Id, Language, Seconds
@@ -54,13 +54,13 @@ class Wishes(Body):
     """Whether items of the history may come up again."""
     caps: Annotated[dict[Text, Most], Field(max_length=MOST_CAPS)] = Field(default_factory=dict)
     """By item field: the most items of one value in the list."""
-    pins: tuple[PinnedItem, ...] = Field(default=(), max_length=MOST_PINS, strict=False)
+    pins: Pinned = Field(default=(), max_length=MOST_PINS, strict=False)
     """Places that are reserved for items."""
     boosts: tuple[Boost, ...] = Field(default=(), max_length=MOST_BOOSTS, strict=False)
     """Items, or values of fields, that count more or less."""
-    more_like: Selection = Field(default_factory=Selection)
+    more_like: Liked = Field(default_factory=Selection)
     """Items read as if they had just been chosen; values that are boosted."""
-    less_like: Selection = Field(default_factory=Selection)
+    less_like: Liked = Field(default_factory=Selection)
     """Items hidden, with what is like them buried; values that are buried."""
     mute: Selection = Field(default_factory=Selection)
     """Items and values that are not shown."""
