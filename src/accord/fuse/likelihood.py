@@ -28,6 +28,8 @@ def drawn(panel: Panel, most: int, run: Run) -> Panel:
     key = ("drawn", most)
     if key not in panel.memo:
         rows = np.unique(panel.targets()[0])
+        if len(rows) == len(panel) <= most:
+            return panel
         taken = np.sort(run.rng("queries of a fuser").permutation(rows)[:most])
         panel.memo[key] = panel.take(taken, round(panel.total * len(taken) / max(1, len(rows))))
     return panel.memo[key]
