@@ -137,7 +137,7 @@ class Weighted(Fuser):
         return (0.5 * (likeliest + self._climb(self._search(panel), likeliest))).astype(np.float32)
 
     def _likeliest(self, panel: Panel, start: Floats) -> Floats:
-        """``float32[S]``: the weights that make what came up likeliest; searched from ``start``, which saves time."""
+        """``float32[S]``: the weights that make what came up likeliest; searched from ``start``."""
         panel = drawn(panel, QUERIES, Run(cache=None))
         scores = evidence(panel, self.config.sources, self.config.normalise)
         start = start * scores.any(axis=(0, 1))  # what says nothing gets nothing
