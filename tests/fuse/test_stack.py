@@ -61,6 +61,13 @@ def test_an_interaction_is_found_that_a_weighted_sum_cannot_find(stack):
     assert stack.tried["kept"] and stack.tried["trees"] in ROUNDS
 
 
+def test_boosters_are_tried_together_as_they_serve():
+    """Trees as large as these know much by heart; what several of them have in common holds."""
+    grown = StackConfig(sources=NAMES, min_leaf=2, leaves=64, lr=0.3)
+    one, many = (Stack(grown.model_copy(update={"bags": bags})).fit(world(), RUN) for bags in (1, 8))
+    assert many.trial[1] > one.trial[1] + 0.003
+
+
 def test_where_there_is_nothing_to_find_the_base_stays():
     stack = Stack(sources=NAMES, min_leaf=20).fit(world(signal=False), RUN)
     assert stack.trees == ()

@@ -110,14 +110,11 @@ def test_many_sources_alike_hide_no_good_one(queries):
     assert fuser.value(judge) > max(equal.value(judge) + 0.05, best - (0.03 if queries > 1_000 else 0.1))
 
 
-def test_weights_do_not_depend_on_where_the_search_began():
+def test_weights_do_not_depend_on_those_before():
     panel, names = many_sources(800, 2)
-    fresh = Weighted(sources=names).fit(panel, RUN)
-    again = Weighted(sources=(*names, "more")).with_sources(names)
+    again = Weighted(sources=names)
     again.weights = np.tile(np.linspace(0.2, 1.8, len(names), dtype=np.float32) / len(names), (2, 1))
-    again.fit(panel, RUN)
-    np.testing.assert_allclose(again.weights, fresh.weights, atol=0.02)
-    assert again.value(panel) == pytest.approx(fresh.value(panel), abs=2e-3)
+    np.testing.assert_array_equal(again.fit(panel, RUN).weights, Weighted(sources=names).fit(panel, RUN).weights)
 
 
 def test_weights_and_shift_make_the_score():

@@ -75,14 +75,12 @@ def fit_logit(
     *,
     offset: Floats | None = None,
     low: list[float] | None = None,
-    start: Doubles | None = None,
     reg: float = 1.0,
 ) -> Doubles:
     """``float64[F]``: the coefficients that make what came up likeliest, a place's odds being ``exp(features @ c)``.
 
     ``features``: ``float32[B, K, F]``; ``offset``: ``float32[B, K]`` added to the log odds; ``low``: bounds from below;
-    ``start``: where to search from; ``reg``: ridge, in events. It is the conditional logit of McFadden (1974), concave,
-    by L-BFGS.
+    ``reg``: ridge, in events. It is the conditional logit of McFadden (1974), concave, by L-BFGS.
     """
     size = features.shape[2]
     hit = hits(panel)
@@ -103,8 +101,7 @@ def fit_logit(
         return (value + 0.5 * float(penalty @ coefficients)) / events, (expected - observed + penalty) / events
 
     bounds = [(bound, None) for bound in low or [-np.inf] * size]
-    if start is None:
-        start = np.array([0.0 if np.isneginf(bound) else 1.0 for bound, _ in bounds])
+    start = np.array([0.0 if np.isneginf(bound) else 1.0 for bound, _ in bounds])
     return minimised(loss, start, bounds)
 
 

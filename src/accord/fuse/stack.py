@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -53,7 +54,7 @@ class StackConfig(FuserConfig):
     """How much each tree counts."""
     min_leaf: int = Field(default=200, ge=1)
     """The fewest places that a leaf is learned from."""
-    folds: int = Field(default=3, ge=2, le=20)
+    folds: int = Field(default=5, ge=2, le=20)
     """Held-back queries are cut into so many parts; the trees that judge one have not seen it."""
     sure: float = Field(default=1.0, ge=0)
     """Standard errors that the trees must gain over the base, out of fold; otherwise the base stays as it is."""
@@ -96,13 +97,14 @@ class Stack(Fuser):
         table = _Table.of(panel, self, self._honest_scores(panel, folds, run))
         if table.n_queries < FEWEST:
             return self
-        seeds = run.rng("stack").integers(1 << 31, size=1 + self.config.bags).tolist()
         settings = self.config
         parameters = boosting(settings.objective, settings.leaves, settings.lr, settings.min_leaf)
-        rounds, self.trial = table.trial(folds, parameters | {"seed": seeds[0]})
+        seeds = run.rng("stack").integers(1 << 31, size=settings.bags).tolist()
+        bags = [parameters | {"seed": seed} for seed in seeds]
+        rounds, self.trial = table.trial(folds, bags)
         if self.trial[1] > settings.sure * self.trial[2]:
             whole = np.ones(len(panel), dtype=bool)
-            self.trees = tuple(table.trained(whole, parameters | {"seed": seed}, rounds) for seed in seeds[1:])
+            self.trees = tuple(table.trained(whole, bag, rounds) for bag in bags)
         return self
 
     @property
@@ -308,14 +310,17 @@ class _Table:
         counts = mask.sum(axis=1)
         return Trees.trained(self.X[chosen], self.y[chosen], counts[counts > 0], parameters, rounds)
 
-    def trial(self, folds: Longs, parameters: dict[str, Any]) -> tuple[int, Doubles]:
-        """The best number of trees and ``TRIAL``, each query judged by trees that have not seen it."""
+    def trial(self, folds: Longs, bags: Sequence[dict[str, Any]]) -> tuple[int, Doubles]:
+        """The best number of trees and ``TRIAL``, each query judged by boosters that have not seen it.
+
+        ``bags``: the parameters of each booster; their values are added up as in the lists they are tried for.
+        """
         own = np.repeat(folds, self.there.sum(axis=1))
-        values = {rounds: np.empty(len(self.X)) for rounds in ROUNDS}
-        for fold in np.unique(folds):
-            trees = self.trained(folds != fold, parameters, max(ROUNDS))
+        values = {rounds: np.zeros(len(self.X)) for rounds in ROUNDS}
+        for fold, bag in product(np.unique(folds), bags):
+            trees = self.trained(folds != fold, bag, max(ROUNDS))
             for rounds in ROUNDS:
-                values[rounds][own == fold] = trees.predict(self.X[own == fold], rounds)
+                values[rounds][own == fold] += trees.predict(self.X[own == fold], rounds)
         before = self._ndcg(self.base)
         gains = {rounds: self._ndcg(self._moved(found)) - before for rounds, found in values.items()}
         best = max(ROUNDS, key=lambda rounds: gains[rounds].sum())

@@ -64,8 +64,8 @@ class Weighted(Fuser):
         """The c above: an item with so many events is half a cold one; 0: only items without events are cold."""
 
     def fit(self, panel: Panel, run: Run, *, draft: bool = False) -> Self:
-        """Learn the weights of items with events, from those it has; cold items get the same until ``fit_cold``."""
-        self.weights = np.tile(self._taught(panel, self.weights[0]), (2, 1))
+        """Learn the weights of items with events; cold items get the same until ``fit_cold``."""
+        self.weights = np.tile(self._taught(panel), (2, 1))
         return self
 
     def fit_cold(self, among_cold: Panel, mixed: Panel | None = None, *, draft: bool = False) -> Self:
@@ -74,7 +74,7 @@ class Weighted(Fuser):
         Gain and shift serve the cold truths of the mixed panel best, the blend all of them. What they may cost the
         items with events is bounded: see ``cold.Balance``.
         """
-        self.weights = np.stack([self.weights[0], self._taught(among_cold, self._equal)])
+        self.weights = np.stack([self.weights[0], self._taught(among_cold)])
         self.shift, self.blend = np.zeros(1, np.float32), np.zeros(1, np.float32)
         if mixed is not None and len(mixed):
             scores = self._normalised(mixed.slate)
@@ -129,20 +129,19 @@ class Weighted(Fuser):
         n = len(self.config.sources)
         return np.full(n, 1 / n, np.float32)
 
-    def _taught(self, panel: Panel, start: Floats) -> Floats:
+    def _taught(self, panel: Panel) -> Floats:
         """``float32[S]``: half way from the likeliest weights to those that NDCG on the panel leads to from there."""
         if not len(panel):
-            return start
-        likeliest = self._likeliest(panel, start)
+            return self._equal
+        likeliest = self._likeliest(panel)
         return (0.5 * (likeliest + self._climb(self._search(panel), likeliest))).astype(np.float32)
 
-    def _likeliest(self, panel: Panel, start: Floats) -> Floats:
-        """``float32[S]``: the weights that make what came up likeliest; searched from ``start``."""
+    def _likeliest(self, panel: Panel) -> Floats:
+        """``float32[S]``: the weights that make what came up likeliest; equal ones where nothing tells anything."""
         panel = drawn(panel, QUERIES, Run(cache=None))
         scores = evidence(panel, self.config.sources, self.config.normalise)
-        start = start * scores.any(axis=(0, 1))  # what says nothing gets nothing
-        sharpness = fit_logit((scores @ start)[:, :, None], panel, low=[0.0])
-        found = fit_logit(scores, panel, low=[0.0] * len(start), start=sharpness * start)
+        found = fit_logit(scores, panel, low=[0.0] * scores.shape[2])
+        found *= scores.any(axis=(0, 1))  # what says nothing gets nothing
         return (found / found.sum()).astype(np.float32) if found.any() else self._equal
 
     def _climb(self, search: _Search, weights: Floats) -> Floats:
