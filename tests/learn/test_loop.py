@@ -22,9 +22,10 @@ from accord.core.run import Run
 from accord.learn.adversary import Adversary
 from accord.learn.average import Average
 from accord.learn.group import device_of
-from accord.learn.loop import Loop, Trained
+from accord.learn.loop import Loop
 from accord.learn.schedule import warm_cosine
 from accord.learn.settings import TrainConfig
+from accord.learn.training import Trained
 from accord.learn.watch import tracker_of
 
 CONFIG = TrainConfig(epochs=12, patience=0, lr=0.2, average=0.5)

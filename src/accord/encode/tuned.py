@@ -25,10 +25,11 @@ from accord.encode.neural import SentenceModel, TorchForward
 from accord.encode.terms import digest
 from accord.learn.group import device_of
 from accord.learn.judged import ndcg_at_10
-from accord.learn.loop import Loop, Trained, first_weights
+from accord.learn.loop import Loop, first_weights
 from accord.learn.objective import Objective, ObjectiveConfig
 from accord.learn.settings import TrainConfig
 from accord.learn.targets import Targets
+from accord.learn.training import Trained
 
 WEIGHTS = "tuned."
 HELD = 1_000

@@ -14,8 +14,9 @@ from accord.core.checkpoint import Checkpoint
 from accord.core.run import Run
 from accord.fuse.net import Batch, Net, tensor_of
 from accord.fuse.sheet import Sheet
-from accord.learn.loop import Loop, Trained
+from accord.learn.loop import Loop
 from accord.learn.settings import TrainConfig
+from accord.learn.training import Trained
 
 HELD = 0.2
 """The share of lists that the training is stopped by."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -18,7 +17,7 @@ from accord.learn.average import Average
 from accord.learn.group import Group
 from accord.learn.schedule import warm_cosine
 from accord.learn.settings import TrainConfig
-from accord.learn.snapshot import Snapshot
+from accord.learn.training import Trained, Training
 from accord.learn.watch import Watch
 
 B = TypeVar("B")
@@ -45,18 +44,6 @@ class Task(Protocol[B]):
         ...
 
 
-@dataclass
-class Trained:
-    """What came of a training."""
-
-    losses: list[float] = field(default_factory=list[float])
-    """Mean loss of each epoch."""
-    figures: list[float] = field(default_factory=list[float])
-    """Validation figure after each epoch, of the averaged weights where they are averaged."""
-    best: int = 0
-    """The epoch (from 1) whose weights were kept."""
-
-
 @contextlib.contextmanager
 def first_weights(run: Run) -> Iterator[None]:
     """What torch draws inside is the run's, and nothing outside notices: for the weights a module begins with."""
@@ -77,58 +64,67 @@ class Loop:
         """``parts``: what the outcome depends on beside configuration and seed, for continuing."""
         self.task, self.config, self.run, self.name = task, config, run, name
         self.group = Group.joined()
-        self.rng = run.rng(name)
-        self.trained = Trained()
-        self.snapshot = Snapshot(run.checkpoint, name, (run.seed, config, *parts))
         self.watch = Watch(run, name)
+        self.kept = run.checkpoint.progress(f"training of {name}", (run.seed, config, *parts))
         trained = [weights for weights in task.module.parameters() if weights.requires_grad]
-        self.optimiser = torch.optim.AdamW(trained, lr=config.lr, weight_decay=config.weight_decay)
-        self.average = Average(task.module, config.average)
+        optimiser = torch.optim.AdamW(trained, lr=config.lr, weight_decay=config.weight_decay)
+        self.training = Training(task.module, optimiser, Average(task.module, config.average), run.rng(name))
         self.adversary = Adversary(task.module, config.adversarial)
-        self.best: dict[str, Tensor] = {}
-        self.steps = 0
 
     def train(self) -> Trained:
         """Train until the end or until nothing gets better; the module then holds the best weights."""
         torch.set_num_threads(cores())
+        training = self.training
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(self.rng.integers(1 << 62)))
-            self.group.same_weights(self.task.module)
-            self.snapshot.restore(self)
+            torch.manual_seed(int(training.rng.integers(1 << 62)))
+            self.group.same_weights(training.module)
+            self._go_on()
             with contextlib.closing(self.watch):
-                for epoch in range(len(self.trained.losses), self.config.epochs):
+                for epoch in range(len(training.outcome.losses), self.config.epochs):
                     if self._patience_is_over():
                         break
                     self._epoch(epoch)
-                    self.snapshot.take(self)
-        self.task.module.load_state_dict(self.best or self.average.whole())
-        self.task.module.eval()
-        self.snapshot.drop()
-        return self.trained
+                    self._keep()
+        training.module.load_state_dict(training.best or training.average.whole())
+        training.module.eval()
+        self.kept.drop()
+        return training.outcome
+
+    def _go_on(self) -> None:
+        """Go back to the last state that was kept, where there is one."""
+        arrays = self.kept.read()
+        if arrays is not None:
+            self.training.load_state(arrays)
+
+    def _keep(self) -> None:
+        """Keep the state after an epoch in place of the one before."""
+        if self.group.rank == 0 and self.kept.wanted:
+            self.kept.write(self.training.state())
 
     def _patience_is_over(self) -> bool:
-        done, patience = len(self.trained.losses), self.config.patience
-        return patience > 0 and self.trained.best > 0 and done - self.trained.best >= patience
+        outcome, patience = self.training.outcome, self.config.patience
+        return patience > 0 and outcome.best > 0 and len(outcome.losses) - outcome.best >= patience
 
     def _epoch(self, epoch: int) -> None:
-        batches = self.task.batches(self.rng)
+        training = self.training
+        batches = self.task.batches(training.rng)
         steps = list(_grouped(batches, self.config.accumulate * self.group.size))
         factor = warm_cosine(self.config, len(steps) * self.config.epochs)
-        self.task.module.train()
+        training.module.train()
         total = weight = 0.0
-        text = f"{self.name}: epoch {epoch + 1} of {self.config.epochs}{self.watch.told(self.trained)}"
+        text = f"{self.name}: epoch {epoch + 1} of {self.config.epochs}{self.watch.told(training.outcome)}"
         for batch in self.run.progress.track(steps, text, len(steps)):
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.config.lr * factor(self.steps)
+            for group in training.optimiser.param_groups:
+                group["lr"] = self.config.lr * factor(training.average.steps)
             loss, of = self._step(batch)
-            total, weight, self.steps = total + loss, weight + of, self.steps + 1
-        self.trained.losses.append(total / max(weight, 1e-12))
-        self._judge()
-        self.watch.note(self.trained)
+            total, weight = total + loss, weight + of
+        self._judge(total / max(weight, 1e-12))
+        self.watch.note(training.outcome)
 
     def _step(self, batches: Sequence[Any]) -> tuple[float, float]:
         """One step over some batches, of which this process takes its share; the summed loss and weight of all."""
-        self.optimiser.zero_grad(set_to_none=True)
+        training, module = self.training, self.training.module
+        training.optimiser.zero_grad(set_to_none=True)
         total = weight = 0.0
         for batch in batches[self.group.rank :: self.group.size]:
             with self._half():
@@ -137,32 +133,30 @@ class Loop:
             with self._half():
                 self.adversary.add_gradient(lambda batch=batch: self.task.loss(batch)[0])
             total, weight = total + float(loss.detach()), weight + float(of)
-        total, weight = self.group.summed(self.task.module, total, weight)
-        for weights in self.task.module.parameters():
+        total, weight = self.group.summed(module, total, weight)
+        for weights in module.parameters():
             if weights.grad is not None:
                 weights.grad /= max(weight, 1e-12) * self.adversary.share
-        nn.utils.clip_grad_norm_(self.task.module.parameters(), self.config.clip)
-        self.optimiser.step()
-        self.average.update()
+        nn.utils.clip_grad_norm_(module.parameters(), self.config.clip)
+        training.optimiser.step()
+        training.average.update()
         return total, weight
 
     def _half(self) -> contextlib.AbstractContextManager[Any]:
-        device = next(self.task.module.parameters()).device.type
+        device = next(self.training.module.parameters()).device.type
         return torch.autocast(device, torch.bfloat16, enabled=self.config.precision == "bfloat16")
 
-    def _judge(self) -> None:
-        """The validation figure of what would be kept; the best is put aside."""
-        own = {name: values.clone() for name, values in self.task.module.state_dict().items()}
-        kept = {name: values.clone() for name, values in self.average.whole().items()}
-        self.task.module.load_state_dict(kept)
-        self.task.module.eval()
+    def _judge(self, loss: float) -> None:
+        """Note the loss of an epoch, and the validation figure of what would be kept."""
+        training, module = self.training, self.training.module
+        own = {name: values.clone() for name, values in module.state_dict().items()}
+        averaged = {name: values.clone() for name, values in training.average.whole().items()}
+        module.load_state_dict(averaged)
+        module.eval()
         with torch.no_grad():
             figure = self.task.judge()
-        self.trained.figures.append(figure)
-        if figure > max(self.trained.figures[:-1], default=-np.inf):
-            self.trained.best = len(self.trained.figures)
-            self.best = kept
-        self.task.module.load_state_dict(own)
+        training.note(loss, figure, averaged)
+        module.load_state_dict(own)
 
 
 def _grouped(batches: Sequence[B], size: int) -> Iterator[Sequence[B]]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from accord.core.errors import InputError
 from accord.core.run import Run
-
-if TYPE_CHECKING:
-    from accord.learn.loop import Trained
+from accord.learn.training import Trained
 
 EXPERIMENT = "accord"
 TRACKERS = "tensorboard:FOLDER, mlflow:ADDRESS or wandb:PROJECT (with WANDB_MODE=offline where there is no network)"

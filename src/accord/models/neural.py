@@ -18,8 +18,8 @@ from accord.core.queries import CELLS
 from accord.core.roles import Recommender
 from accord.core.run import Run
 from accord.learn.judged import ndcg_at_10
-from accord.learn.loop import Trained
 from accord.learn.objective import Objective
+from accord.learn.training import Trained
 from accord.models.item_table import ItemTable, projected
 from accord.models.sequences import Held
 from accord.models.vectors import VectorSource
