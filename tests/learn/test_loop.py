@@ -17,11 +17,12 @@ import torch
 from small_task import RIGHT, Line
 
 from accord.core.checkpoint import Checkpoint
-from accord.core.errors import InputError
+from accord.core.errors import CannotFit, InputError
 from accord.core.run import Run
 from accord.learn.adversary import Adversary
 from accord.learn.average import Average
 from accord.learn.group import device_of
+from accord.learn.judged import ndcg_at_10
 from accord.learn.loop import Loop
 from accord.learn.schedule import warm_cosine
 from accord.learn.settings import TrainConfig
@@ -74,6 +75,35 @@ def test_it_stops_when_nothing_gets_better_and_goes_back_to_the_best():
     outcome = trained(task, patience=4)
     assert (outcome.best, len(outcome.losses)) == (3, 7)
     np.testing.assert_array_equal(weights(task), task.kept)
+
+
+def test_a_step_without_a_finite_gradient_is_left_out():
+    class Overflowing(Line):
+        steps = 0
+
+        def loss(self, batch):
+            loss, weight = super().loss(batch)
+            self.steps += 1
+            return (loss * torch.inf if self.steps == 20 else loss), weight
+
+    task = Overflowing()
+    outcome = trained(task)
+    assert np.isfinite(outcome.losses).all() and np.isfinite(outcome.figures).all()
+    np.testing.assert_allclose(weights(task), RIGHT, atol=0.3)
+
+
+def test_a_training_that_diverges_is_an_error():
+    class Diverging(Line):
+        def loss(self, batch):
+            loss, weight = super().loss(batch)
+            return loss * torch.nan, weight
+
+    with pytest.raises(CannotFit, match=r"diverged.*epoch 1.*lr"):
+        trained(Diverging())
+
+
+def test_what_has_no_score_is_not_found():
+    assert ndcg_at_10([np.array([[np.nan, 1.0, 0.0], [3.0, 1.0, 0.0]], np.float32)], np.array([0, 0])) == 0.5
 
 
 @pytest.mark.parametrize("average", [0.0, 0.5])
@@ -144,18 +174,20 @@ def test_an_adversary_leaves_the_embeddings_where_they_were():
     task = Line(table=True)
     table = task.module.table.weight
     before = table.detach().clone()
+    adversary = Adversary(task.module, 0.5)
+    table.grad = torch.ones_like(table)  # of an earlier batch of the same step
+    earlier = adversary.gradients()
     task.loss(np.arange(8))[0].backward()
-    gradient, seen = table.grad.clone(), []
+    gradient, seen = table.grad - 1, []
 
     def loss() -> torch.Tensor:
         seen.append(table.detach().clone())
         return task.loss(np.arange(8))[0]
 
-    adversary = Adversary(task.module, 0.5)
-    adversary.add_gradient(loss)
+    adversary.add_gradient(loss, earlier)
     torch.testing.assert_close(table.detach(), before)
-    torch.testing.assert_close((seen[0] - before).norm(dim=1), torch.full((4,), 0.5))
-    torch.testing.assert_close(table.grad, 2 * gradient)  # the loss is linear in the table
+    torch.testing.assert_close(seen[0] - before, 0.5 * torch.nn.functional.normalize(gradient, dim=1))
+    torch.testing.assert_close(table.grad, 1 + 2 * gradient)  # the loss is linear in the table
     assert (adversary.share, Adversary(task.module, 0.0).share) == (2.0, 1.0)
 
 

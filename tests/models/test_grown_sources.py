@@ -99,6 +99,24 @@ def test_an_edited_item_of_the_fit_is_as_if_fitted_so() -> None:
         np.testing.assert_allclose(edited._scores(asked), again._scores(asked), atol=0.05, err_msg=kind.__name__)
 
 
+@pytest.mark.parametrize("kind", ["sequential", "two_tower", "lightgcn", "neural_cf", "joint"])
+def test_networks_follow_the_edits_of_items_that_nobody_has_met(kind: str) -> None:
+    pytest.importorskip("torch")
+    cold, warm, late = int(WORLD.cold[0]), int(np.flatnonzero(WORLD.data.item_counts)[0]), N
+    rows = np.arange(N + 3)
+    for item in (cold, warm, late):
+        rows[item] = np.flatnonzero(LATER.item_groups != LATER.item_groups[item])[0]
+    data = replace(LATER.data, vectors={name: values[rows] for name, values in LATER.data.vectors.items()})
+    make, asked = catalog.find("sources", kind), WORLD.data.queries(np.arange(6))
+    fitted = make(dim=8, epochs=2, item="sum", columns=("minilm", "tfidf")).fit(WORLD.data, RUN)
+    for source in (fitted, make(fitted.config).load_state(fitted.state())):
+        grown = source.grow(LATER.data)
+        told = grown._scores(asked)
+        moved = np.abs(grown.grow(data, np.array([cold, warm, late]))._scores(asked) - told).max(axis=0) > 1e-5
+        assert np.flatnonzero(moved).tolist() == [cold, late]
+        np.testing.assert_array_equal(grown._scores(asked), told)
+
+
 def test_without_what_it_needs_nothing_is_known_of_new_items() -> None:
     """As with sources that an earlier version saved."""
     for kind in (Ease, Slit, BridgeRidge, catalog.find("sources", "bridge"), catalog.find("sources", "local_ease")):

@@ -116,6 +116,13 @@ def test_a_head_whose_loss_counts_nothing_is_left_out(monkeypatch, head):
         Joint(collaborative=0.0, deep=0.0)
 
 
+def test_what_a_head_cannot_learn_is_refused():
+    with pytest.raises(InputError, match="deep head"):
+        Joint(deep=0.0, tasks={"next": 1.0, "rating": 0.5})
+    with pytest.raises(InputError, match="masked"):
+        Joint(mode="masked")
+
+
 def test_further_tasks_are_told_by_the_deep_head():
     events, rng = WORLD.data.events, np.random.default_rng(0)
     rated = replace(WORLD.data, events=events.append_column("value", pa.array(rng.uniform(1, 5, len(events)))))

@@ -274,6 +274,10 @@ def test_ambiguous_and_missing_links_are_said():
         LightGCN(links={"friends": 1.0}).fit(data, RUN)
     with pytest.raises(CannotFit, match="There are: friends"):
         LightGCN(links={"family": 1.0}).fit(data, RUN)
+    assert link_edges(replace(data, links={"friends": data.links["friends"].slice(0, 0)}), {"friends": Link()}) == (
+        None,
+        0,
+    )
 
 
 def test_plain_weights_are_read_where_ids_are_clear():

@@ -18,7 +18,6 @@ from accord.models import pair_net
 from accord.models.history_means import Ahead, MeanBatch, mean_rows
 from accord.models.neural_cf import NeuralCF
 from accord.models.pair_net import PairNet
-from accord.models.sequences import Windows
 from accord.testing.planted import checkerboard
 
 RUN = Run(cache=None)
@@ -82,12 +81,12 @@ EVENTS = replace(History.of([[4, 2, 7, 2], [1, 3]]), weights=WEIGHTS)
 
 
 def batch_settings(tau: float) -> tuple:
-    return np.arange(2), Ahead(True, tau, 2), CPU
+    return Ahead(True, tau, 2), CPU
 
 
 @pytest.mark.parametrize("tau", [2.0, np.inf])
 def test_a_mean_holds_what_came_before_the_newer_more(tau):
-    batch = MeanBatch.of(Windows(EVENTS), *batch_settings(tau))
+    batch = MeanBatch.of(EVENTS, *batch_settings(tau))
     vectors = torch.randn(8, DIM)
     means = batch.means(vectors[batch.items])
     assert batch.items.tolist() == [4, 2, 7, 1]
@@ -97,7 +96,7 @@ def test_a_mean_holds_what_came_before_the_newer_more(tau):
         wanted = torch.from_numpy((shares / shares.sum()).astype(np.float32)) @ vectors[[4, 2, 7][:length]]
         torch.testing.assert_close(means[state], wanted)
     against = replace(EVENTS, weights=WEIGHTS * [1, -1, 1, 1, 1, 1])
-    batch = MeanBatch.of(Windows(replace(against, weights=against.weights.astype(np.float32))), *batch_settings(tau))
+    batch = MeanBatch.of(replace(against, weights=against.weights.astype(np.float32)), *batch_settings(tau))
     torch.testing.assert_close(batch.means(vectors[batch.items])[1], vectors[4])
     read = History.of([[4, 2, 7], [1]])
     read = replace(read, weights=WEIGHTS[[0, 1, 2, 4]])
@@ -105,17 +104,26 @@ def test_a_mean_holds_what_came_before_the_newer_more(tau):
     np.testing.assert_allclose(means[[2, 3]], [asked[0], vectors[1].numpy()], atol=1e-5)
 
 
-def test_without_an_order_a_mean_holds_all_others():
-    batch = MeanBatch.of(Windows(EVENTS), np.arange(2), Ahead(False, 2.0, 4), CPU)
+def test_without_an_order_a_mean_holds_all_other_items():
+    whole = History.of([[4, 2, 7, 2, 9], [1, 3]])
+    batch = MeanBatch.without_order(EVENTS, whole, Ahead(False, 2.0, 4), CPU)
     vectors = torch.randn(8, DIM)
     means = batch.means(vectors[batch.items])
     assert batch.targets.items[:, 0].tolist() == [4, 2, 7, 2, 1, 3]
     assert batch.targets.weights[:, 0].tolist() == WEIGHTS.tolist()
     wanted = (2 * vectors[2] + 0.5 * vectors[7] + vectors[2]) / 3.5
     torch.testing.assert_close(means[0], wanted)
+    for state in (1, 3):  # the item came up twice: the other time tells what is asked for
+        torch.testing.assert_close(means[state], (vectors[4] + 0.5 * vectors[7]) / 1.5)
     torch.testing.assert_close(means[4], vectors[3])
     seen = [batch.targets.seen_items[batch.targets.seen_rows == state].tolist() for state in range(6)]
-    assert seen == [[4, 2, 7, 2]] * 4 + [[1, 3]] * 2
+    assert seen == [[4, 2, 7, 2, 9]] * 4 + [[1, 3]] * 2
+
+
+def test_a_net_refuses_to_score_a_large_catalogue_for_every_event(monkeypatch):
+    monkeypatch.setattr("accord.models.neural_cf.WIDE", 10)
+    with pytest.raises(CannotFit, match=r"more than 10 items.*sampled"):
+        NeuralCF(**SETTINGS, form="mlp", loss="softmax").fit(checkerboard().data, RUN)
 
 
 @pytest.mark.parametrize("form", FORMS)

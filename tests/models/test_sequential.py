@@ -12,7 +12,7 @@ import torch
 from killed import check_going_on
 
 from accord.core.dataset import Dataset
-from accord.core.errors import ArtefactError, CannotFit
+from accord.core.errors import ArtefactError, CannotFit, InputError
 from accord.core.history import History
 from accord.core.queries import Queries
 from accord.core.run import Run
@@ -143,6 +143,15 @@ def test_windows_hold_every_event_but_the_first_as_a_target_once():
     windows = Windows.of(history, last=3)
     rows = [windows.history.take(np.array([row])).items.tolist() for row in range(len(windows.history))]
     assert rows == [[4, 5, 6, 7], [1, 2, 3, 4], [0, 1], [1, 2]]
+    assert windows.rows.tolist() == [0, 0, 0, 3]
+
+
+def test_windows_apart_hold_every_event_once():
+    windows = Windows.apart(History.of([list(range(9)), [5], [], [1, 2]]), last=3)
+    rows = [windows.history.take(np.array([row])).items.tolist() for row in range(len(windows.history))]
+    assert rows == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [1, 2]]
+    assert windows.rows.tolist() == [0, 0, 0, 3]
+    assert sum(map(len, windows.shuffled(np.random.default_rng(0), 4))) == 4
 
 
 def test_a_batch_holds_so_many_events_of_like_rows():
@@ -157,8 +166,7 @@ def test_a_batch_holds_so_many_events_of_like_rows():
 
 
 def test_targets_are_what_follows_and_what_was_read_is_seen():
-    windows = Windows.of(History.of([[7, 8, 9, 7]]), last=10)
-    batch = Batch.of(windows, np.array([0]), ahead=2, tau=1.0, device=torch.device("cpu"))
+    batch = Batch.of(History.of([[7, 8, 9, 7]]), ahead=2, tau=1.0, device=torch.device("cpu"))
     assert batch.items.tolist() == [7, 8, 9]
     assert batch.targets.items.tolist() == [[8, 9], [9, 7], [7, -1]]
     first, second = 1 / (1 + np.exp(-1)), np.exp(-1) / (1 + np.exp(-1))
@@ -202,6 +210,63 @@ def test_without_an_order_any_event_is_held_back_and_the_others_are_shuffled():
     assert moved > DATA.n_events
     again = held_back(data, np.random.default_rng(0), wanted=True)[0]
     np.testing.assert_array_equal(again.places, held_back(data, np.random.default_rng(0), wanted=True)[0].places)
+
+
+def test_an_item_keeps_its_only_event():
+    items = np.array([0, 1, 2, 3, 1, 0, 1, 2], np.int32)
+    users = np.array([0, 0, 0, 0, 1, 1, 1, 1], np.int32)
+    columns = {"user": users, "item": items, "weight": np.ones(8, np.float32), "timestamp": np.arange(8.0)}
+    names = {
+        kind: pa.table({f"{kind}_id": [f"{kind}{n}" for n in range(size)]}) for kind, size in (("user", 2), ("item", 4))
+    }
+    data = Dataset(pa.table(columns), names["item"], names["user"], order="time")
+    for seed in range(10):
+        held = held_back(data, np.random.default_rng(seed), wanted=True)[1]
+        assert held.items.tolist() in ([], [2])
+
+
+def test_what_is_no_fair_question_is_not_held_back():
+    whole = DATA.histories
+    fair = np.random.default_rng(5).random(DATA.n_events) < 0.5
+    for data in (DATA, replace(DATA, order="none")):
+        held = held_back(data, np.random.default_rng(0), wanted=True, fair=fair)[1]
+        assert len(held.items) > 10
+        assert fair[held.places].all()
+        for place in held.places if data is DATA else ():  # it is the newest that is fair
+            later = np.arange(place + 1, whole.offsets[whole.rows[place] + 1])
+            assert not fair[later].any()
+
+
+def test_what_was_hidden_is_guessed_from_both_sides_and_the_newest_is_learned_too():
+    history = History.of([[7, 8, 9, 5], [1, 2]])
+    windows, told = Windows.apart(history, last=10), set[int]()
+    for _ in range(100):
+        batch, hidden = Batch.masked(windows.history, 0.3, torch.device("cpu"))
+        assert batch.targets.items[:, 0].tolist() == batch.items[hidden].tolist()
+        told |= set(batch.targets.items[:, 0].tolist())
+    assert told == {7, 8, 9, 5, 1, 2}
+
+
+@pytest.mark.parametrize("positions", ["relative", "learned", "rotary"])
+def test_a_masked_network_answers_the_longest_histories(positions):
+    source = Sequential(**{**SETTINGS, "mode": "masked", "positions": positions, "last": 4, "epochs": 1}).fit(DATA, RUN)
+    assert np.isfinite(source.scored(Queries.of([[1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 4, 5, 6]])).scores[:, N - 1]).all()
+
+
+def test_histories_are_read_in_blocks_of_bounded_size(monkeypatch):
+    source, sizes = Sequential(**{**SETTINGS, "epochs": 1}).fit(DATA, RUN), []
+    asked = DATA.queries(include_seen=True)
+    whole, read = source.user_vectors(asked), source._read_block
+    monkeypatch.setattr("accord.models.sequential.CELLS", 10 * 8 * SETTINGS["dim"] * 30)
+    monkeypatch.setattr(source, "_read_block", lambda *told: sizes.append(len(told[0])) or read(*told))
+    np.testing.assert_allclose(source.user_vectors(asked), whole, atol=1e-5)
+    assert sum(sizes) == len(asked) and max(sizes) < 40
+
+
+@pytest.mark.parametrize("body", ["gated", "gru", "caser"])
+def test_what_reads_forwards_alone_guesses_nothing_from_both_sides(body):
+    with pytest.raises(InputError, match=r"masked.*needs the transformer"):
+        Sequential(mode="masked", body=body)
 
 
 def test_ndcg_of_one_wanted_item_of_many():

@@ -19,9 +19,10 @@ from accord.core.history import History, kind_code
 from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.core.slate import EMPTY
+from accord.learn.packed import Packed
 from accord.models.logged import Cut, Log
-from accord.models.reader import Kinds, Known, Values
-from accord.models.sequential import Sequential
+from accord.models.reader import Kinds, Known, Reader, Values
+from accord.models.sequential import Sequential, SequentialConfig
 from accord.models.tasks import weights_of
 from accord.models.told import Told
 
@@ -242,12 +243,26 @@ def test_places_of_hidden_events_are_blank() -> None:
     history = replace(History.of([[1, 2]]), kinds=np.array([4, 5], np.int32), values=np.float32([1, 2]))
     told = Told.of(history, torch.device("cpu")).spread(torch.tensor([False, False, True]))
     assert told.kinds.tolist() == [4, 5, 0]
-    assert told.weights.tolist() == [1, 1, 1]
+    assert told.weights.tolist() == [1, 1, 1] and told.gaps[2] == 0
     assert told.values[2].isnan()
     bare = Told.of(History.of([[1, 2]]), torch.device("cpu"))
     assert bare.kinds.tolist() == [0, 0] and bare.values.isnan().all()
     without = told.without(torch.tensor([True, False, False]))
     assert without.kinds.tolist() == [0, 5, 0] and without.values[:1].isnan().all() and without.values[1] == 2
+
+
+def test_of_a_hidden_event_nothing_is_told() -> None:
+    """A centred weight is the value, a weight by kind the kind."""
+    kinds, values = np.array([4, 5, 4], np.int32), np.float32([1, 2, 5])
+    history = replace(History.of([[1, 2, 3]]), kinds=kinds, values=values, times=np.array([0.0, 60.0, 9e5]))
+    plain, hidden = Told.of(history, torch.device("cpu")), torch.tensor([False, True, True])
+    other = replace(plain, weights=plain.weights + 7 * hidden, gaps=plain.gaps + 3 * hidden)
+    config = SequentialConfig(mode="masked", dim=8)
+    reader = Reader(config, Known.of(kinds.repeat(5), values.repeat(5), ())).eval()
+    torch.nn.init.ones_(reader.weight)
+    packed, vectors = Packed.of(np.array([3])), torch.randn(3, 8)
+    torch.testing.assert_close(reader(vectors, plain, packed, hidden), reader(vectors, other, packed, hidden))
+    assert not torch.allclose(reader(vectors, plain, packed), reader(vectors, other, packed))
 
 
 def test_rows_of_the_log_are_those_of_the_histories() -> None:

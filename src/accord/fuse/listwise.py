@@ -11,6 +11,7 @@ from torch import Tensor
 
 from accord.core.arrays import Bools, Floats, Longs
 from accord.core.checkpoint import Checkpoint
+from accord.core.errors import CannotFit
 from accord.core.run import Run
 from accord.fuse.net import Batch, Net, tensor_of
 from accord.fuse.sheet import Sheet
@@ -104,8 +105,11 @@ def train(task: Listwise, settings: TrainConfig, run: Run, name: str) -> Trained
     with torch.no_grad():
         before = task.judge()
     alone = replace(run, checkpoint=Checkpoint(), track=None, device="cpu")
-    trained = Loop(task, settings, alone, name, ()).train()
-    if not max(trained.figures) > before:
+    try:
+        trained = Loop(task, settings, alone, name, ()).train()
+    except CannotFit:  # it diverged
+        trained = None
+    if trained is None or not max(trained.figures) > before:
         task.module.load_state_dict(start)
         return None
     return trained

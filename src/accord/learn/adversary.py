@@ -28,11 +28,19 @@ class Adversary:
     def _at_work(self) -> bool:
         return self.length > 0 and bool(self.tables)
 
-    def add_gradient(self, loss: Callable[[], Tensor]) -> None:
-        """Add the gradient of ``loss()`` at the perturbed embeddings; they are as before afterwards."""
+    def gradients(self) -> list[Tensor | None]:
+        """The gradients of the embeddings as they are before a batch adds its own; none where there is no adversary."""
+        tables = self.tables if self._at_work else []
+        return [None if table.grad is None else table.grad.clone() for table in tables]
+
+    def add_gradient(self, loss: Callable[[], Tensor], before: list[Tensor | None]) -> None:
+        """Add the gradient of ``loss()`` at the perturbed embeddings; they are as before afterwards.
+
+        ``before``: what ``gradients`` gave before the batch: the step follows what it added.
+        """
         if not self._at_work:
             return
-        steps = [self._step(table) for table in self.tables]
+        steps = [self._step(table, old) for table, old in zip(self.tables, before, strict=True)]
         with torch.no_grad():
             for table, step in zip(self.tables, steps, strict=True):
                 table += step
@@ -41,8 +49,8 @@ class Adversary:
             for table, step in zip(self.tables, steps, strict=True):
                 table -= step
 
-    def _step(self, table: Tensor) -> Tensor:
-        """Each row's own step along its gradient; rows without one stay."""
+    def _step(self, table: Tensor, before: Tensor | None) -> Tensor:
+        """Each row's own step along what was added to its gradient; rows without any stay."""
         if table.grad is None:
             return torch.zeros_like(table)
-        return self.length * nn.functional.normalize(table.grad, dim=1)
+        return self.length * nn.functional.normalize(table.grad if before is None else table.grad - before, dim=1)

@@ -29,7 +29,7 @@ class Group:
         if int(os.environ.get("WORLD_SIZE", "1")) < 2 or not dist.is_available():
             return cls()
         if not dist.is_initialized():
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())
 
     def same_weights(self, module: nn.Module) -> None:
@@ -60,18 +60,20 @@ def leave() -> None:
 
 
 def device_of(wanted: str) -> torch.device:
-    """The device a run asks for; ``auto``: the process's own GPU where there is one, else the CPU.
+    """The device a run asks for; ``auto``: a GPU where there is one, else the CPU.
 
-    Raises ``InputError`` where there is none such.
+    ``cuda`` is the process's own GPU where ``torchrun`` started several. Raises ``InputError`` where there is no such
+    device.
     """
-    if wanted == "auto":
-        own = int(os.environ.get("LOCAL_RANK", "0"))
-        return torch.device("cuda", own) if torch.cuda.is_available() else torch.device("cpu")
     remedy = "Use auto, cpu, or cuda where there is a GPU and torch was built for it."
     try:
-        device = torch.device(wanted)
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted)
     except RuntimeError:
         raise InputError("no such device", place="device", value=wanted, remedy=remedy) from None
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if device.type != "cuda":
+        return device
+    if not torch.cuda.is_available():
         raise InputError("there is no GPU that torch can use", place="device", value=wanted, remedy=remedy)
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) if device.index is None else device.index)
+    torch.cuda.set_device(device)
     return device

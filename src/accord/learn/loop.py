@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from accord.core.errors import CannotFit
 from accord.core.parallel import cores
 from accord.core.run import Run
 from accord.learn.adversary import Adversary
@@ -47,17 +48,26 @@ class Task(Protocol[B]):
 @contextlib.contextmanager
 def first_weights(run: Run) -> Iterator[None]:
     """What torch draws inside is the run's, and nothing outside notices: for the weights a module begins with."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(run.rng("first weights").integers(1 << 62)))
+    with _seeded(run.rng("first weights")):
+        yield
+
+
+@contextlib.contextmanager
+def _seeded(rng: np.random.Generator) -> Iterator[None]:
+    """torch's own generators, that of the GPU in use among them, begin anew inside and are as before afterwards."""
+    gpus = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.manual_seed(int(rng.integers(1 << 62)))
         yield
 
 
 class Loop:
     """Trains one task from its settings, its data and a seed; what it does depends on nothing else.
 
-    AdamW with warm-up and cosine, clipped gradients, moving average of the weights, early stop at the best epoch. After
-    each epoch the whole state is kept where the run keeps steps, so that a killed training goes on. Under ``torchrun``
-    each process takes its share of every step's batches, and the gradients are those of one process with all of them.
+    AdamW with warm-up and cosine, clipped gradients, moving average of the weights, early stop at the best epoch. A
+    step whose gradient is not finite is left out. After each epoch the whole state is kept where the run keeps steps,
+    so that a killed training goes on. Under ``torchrun`` each process takes its share of every step's batches, and the
+    gradients are those of one process with all of them.
     """
 
     def __init__(self, task: Task[Any], config: TrainConfig, run: Run, name: str, parts: tuple[Any, ...]) -> None:
@@ -72,11 +82,13 @@ class Loop:
         self.adversary = Adversary(task.module, config.adversarial)
 
     def train(self) -> Trained:
-        """Train until the end or until nothing gets better; the module then holds the best weights."""
+        """Train until the end or until nothing gets better; the module then holds the best weights.
+
+        Raises ``CannotFit`` after an epoch without a finite gradient.
+        """
         torch.set_num_threads(cores())
         training = self.training
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(training.rng.integers(1 << 62)))
+        with _seeded(training.rng):
             self.group.same_weights(training.module)
             self._go_on()
             with contextlib.closing(self.watch):
@@ -111,33 +123,42 @@ class Loop:
         steps = list(_grouped(batches, self.config.accumulate * self.group.size))
         factor = warm_cosine(self.config, len(steps) * self.config.epochs)
         training.module.train()
-        total = weight = 0.0
+        total = weight = taken = 0.0
         text = f"{self.name}: epoch {epoch + 1} of {self.config.epochs}{self.watch.told(training.outcome)}"
         for batch in self.run.progress.track(steps, text, len(steps)):
             for group in training.optimiser.param_groups:
                 group["lr"] = self.config.lr * factor(training.average.steps)
-            loss, of = self._step(batch)
-            total, weight = total + loss, weight + of
+            step = self._step(batch)
+            if step is not None:
+                total, weight, taken = total + step[0], weight + step[1], taken + 1
+        if steps and not taken:
+            remedy = "Lower lr or clip, or train in float32."
+            raise CannotFit("the training diverged: no gradient is finite", value=f"epoch {epoch + 1}", remedy=remedy)
         self._judge(total / max(weight, 1e-12))
         self.watch.note(training.outcome)
 
-    def _step(self, batches: Sequence[Any]) -> tuple[float, float]:
-        """One step over some batches, of which this process takes its share; the summed loss and weight of all."""
+    def _step(self, batches: Sequence[Any]) -> tuple[float, float] | None:
+        """One step over some batches, of which this process takes its share; the summed loss and weight of all.
+
+        None where the gradient is not finite; then nothing has changed.
+        """
         training, module = self.training, self.training.module
         training.optimiser.zero_grad(set_to_none=True)
         total = weight = 0.0
         for batch in batches[self.group.rank :: self.group.size]:
             with self._half():
                 loss, of = self.task.loss(batch)
+            before = self.adversary.gradients()
             loss.backward()
             with self._half():
-                self.adversary.add_gradient(lambda batch=batch: self.task.loss(batch)[0])
+                self.adversary.add_gradient(lambda batch=batch: self.task.loss(batch)[0], before)
             total, weight = total + float(loss.detach()), weight + float(of)
         total, weight = self.group.summed(module, total, weight)
         for weights in module.parameters():
             if weights.grad is not None:
                 weights.grad /= max(weight, 1e-12) * self.adversary.share
-        nn.utils.clip_grad_norm_(module.parameters(), self.config.clip)
+        if not torch.isfinite(nn.utils.clip_grad_norm_(module.parameters(), self.config.clip)):
+            return None
         training.optimiser.step()
         training.average.update()
         return total, weight

@@ -77,8 +77,8 @@ class Objective:
         """
         whole = self.kind == "softmax"
         drawn = torch.arange(self.n, device=targets.items.device) if whole else self._drawn(targets)
-        negative = logits(drawn).masked_fill(no_choice(self.n, drawn, targets), HIDDEN)
-        return self._of(logits(targets.filled), negative, drawn, targets)
+        negative = logits(drawn).float().masked_fill(no_choice(self.n, drawn, targets), HIDDEN)
+        return self._of(logits(targets.filled).float(), negative, drawn, targets)
 
     def _of(self, positive: Tensor, negative: Tensor, drawn: Tensor, targets: Targets) -> Tensor:
         """``float32[N, K]`` and ``float32[N, m]``: logits of the targets, and of what was drawn for all rows."""

@@ -25,7 +25,7 @@ def sampled_logits(states: Tensor, table: Table, n: int, drawn: Tensor, targets:
     """
     positive = torch.einsum("nd,nkd->nk", states, table(targets.filled))
     negative = states @ table(drawn).T
-    return positive, negative.masked_fill(no_choice(n, drawn, targets), HIDDEN)
+    return positive.float(), negative.float().masked_fill(no_choice(n, drawn, targets), HIDDEN)
 
 
 def no_choice(n: int, drawn: Tensor, targets: Targets) -> Tensor:

@@ -14,11 +14,12 @@ from accord.learn.targets import Targets
 def full_softmax(states: Tensor, items: Tensor, targets: Targets) -> Tensor:
     """Sum over states and targets of ``-w log p(target | state)`` with p the softmax of ``states @ items.T``.
 
-    ``states``: ``float32[N, dim]``; ``items``: ``float32[n, dim]``, the candidates. What is ``seen`` is no candidate in
-    its row, unless it is a target there. The logits live for ``CELLS`` cells at a time in two buffers of fixed size,
-    and the gradient is worked out in the same pass: no ``[N, n]`` array ever exists, and nothing is computed twice.
+    ``states``: ``float32[N, dim]``; ``items``: ``float32[n, dim]``, the candidates; what is of less precision becomes
+    float32. What is ``seen`` is no candidate in its row, unless it is a target there. The logits live for ``CELLS``
+    cells at a time in two buffers of fixed size, and the gradient is worked out in the same pass: no ``[N, n]`` array
+    ever exists, and nothing is computed twice.
     """
-    return _ChunkedSoftmax.apply(states, items, targets)
+    return _ChunkedSoftmax.apply(states.float(), items.float(), targets)
 
 
 class _ChunkedSoftmax(torch.autograd.Function):

@@ -52,7 +52,7 @@ class Training:
         arrays |= prefixed("best/", _arrays(self.best)) | prefixed("average/", _arrays(self.average.values))
         for place, values in self.optimiser.state_dict()["state"].items():
             arrays |= prefixed(f"optimiser/{place}/", _arrays(values))
-        return {"facts": facts_state(facts)["json"], "random": torch.get_rng_state().numpy(), **arrays}
+        return arrays | self._random() | {"facts": facts_state(facts)["json"]}
 
     def load_state(self, arrays: State) -> None:
         """Put back what ``state`` gave, torch's own generator included."""
@@ -71,6 +71,18 @@ class Training:
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
         torch.set_rng_state(torch.from_numpy(arrays["random"].copy()))
+        if self._gpu is not None and "random.gpu" in arrays:
+            torch.cuda.set_rng_state(torch.from_numpy(arrays["random.gpu"].copy()), self._gpu)
+
+    def _random(self) -> State:
+        """Where torch's generators stand: what is dropped and hidden is drawn on the device of the module."""
+        states = {"random": torch.get_rng_state().numpy()}
+        return states if self._gpu is None else states | {"random.gpu": torch.cuda.get_rng_state(self._gpu).numpy()}
+
+    @property
+    def _gpu(self) -> torch.device | None:
+        device = next(self.module.parameters()).device
+        return device if device.type == "cuda" else None
 
 
 def _arrays(tensors: dict[str, Any]) -> State:

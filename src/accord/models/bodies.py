@@ -115,7 +115,8 @@ class Attentive(nn.Module):
     def __init__(self, config: Any, *, causal: bool) -> None:
         super().__init__()
         dim, heads, dropout = config.dim, config.heads, config.dropout
-        places = nn.Embedding(config.last, dim) if config.positions == "learned" else None
+        longest = config.last + (not causal)  # what comes next stands after the newest, hidden
+        places = nn.Embedding(longest, dim) if config.positions == "learned" else None
         self.places = places
         if config.body == "gated":
             blocks = [GatedBlock(dim, heads, dropout, config.last) for _ in range(config.blocks)]

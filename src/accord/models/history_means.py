@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from accord.core.arrays import Bools, Floats, Longs, Sparse
+from accord.core.arrays import Bools, Floats, Sparse
+from accord.core.history import History
 from accord.learn.packed import Packed
 from accord.learn.targets import Targets
-from accord.models.sequences import Batch, Windows, ranges
+from accord.models.sequences import Batch, left_out
+from accord.models.told import tensor
 
 TINY = 1e-9
 
@@ -22,7 +24,7 @@ class Ahead:
     """How the events of a window are predicted, and how fast they fade."""
 
     ordered: bool
-    """Each event from those before it; else from all others of the window."""
+    """Each event from those before it; else from all of the window that are of other items."""
     tau: float
     """An event that ``d`` newer ones followed counts ``exp(-d / tau)``; inf: all count alike."""
     ahead: int
@@ -46,21 +48,18 @@ class MeanBatch:
     ahead: Ahead
 
     @classmethod
-    def of(
-        cls, windows: Windows, rows: Longs, ahead: Ahead, device: torch.device, wanted: Bools | None = None
-    ) -> MeanBatch:
-        """The windows of some rows; ``wanted``: which of their events are to be predicted, where there is an order."""
-        if ahead.ordered:
-            batch = Batch.of(windows, rows, ahead.ahead, FADE, device, wanted)
-            return cls(batch.packed, batch.items, batch.weights.clamp(min=0), batch.targets, ahead)
-        history = windows.history.take(rows)
-        items = torch.from_numpy(history.items.astype(np.int64)).to(device)
-        weights = torch.from_numpy(np.maximum(history.weights, 0)).to(device)
-        state = np.repeat(np.arange(len(history.items)), np.repeat(history.lengths, history.lengths))
-        starts, ends = (np.repeat(edge, history.lengths) for edge in (history.offsets[:-1], history.offsets[1:]))
-        at, other = (torch.from_numpy(values).to(device) for values in (state, ranges(starts, ends)))
-        targets = Targets(items[:, None], weights[:, None], at, items[other])
-        return cls(Packed.of(history.lengths, device), items, weights, targets, ahead)
+    def of(cls, history: History, ahead: Ahead, device: torch.device, wanted: Bools | None = None) -> MeanBatch:
+        """Windows in their order, the last event of each a target only; ``wanted``: which events are predicted."""
+        batch = Batch.of(history, ahead.ahead, FADE, device, wanted)
+        return cls(batch.packed, batch.items, batch.weights.clamp(min=0), batch.targets, ahead)
+
+    @classmethod
+    def without_order(cls, history: History, whole: History, ahead: Ahead, device: torch.device) -> MeanBatch:
+        """Windows of which each event is predicted from the others; ``whole``: all that the person of each did."""
+        weights = np.maximum(history.weights, 0)
+        items = tensor(history.items.astype(np.int64), device)
+        targets = left_out(history, weights, whole, device)
+        return cls(Packed.of(history.lengths, device), items, tensor(weights, device), targets, ahead)
 
     def means(self, vectors: Tensor) -> Tensor:
         """``float32[N, dim]``: the weighted mean of what each state reads; ``vectors``: ``[N, dim]``, of the events."""
@@ -69,11 +68,12 @@ class MeanBatch:
         return sums[:, :-1] / sums[:, -1:].clamp(min=TINY)
 
     def _shares(self, like: Tensor) -> Tensor:
-        """``float32[L, L]``: how much each state takes of each event of its row; padding holds zeros."""
+        """``float32[1 or B, L, L]``: how much each state takes of each event of its row; padding holds zeros."""
+        if not self.ahead.ordered:  # a log without order may hold the event once more
+            items = self.packed.padded(self.items)
+            return (items[:, :, None] != items[:, None]).to(like.dtype)
         place = torch.arange(self.packed.longest, device=like.device)
-        age = place[:, None] - place
-        if not self.ahead.ordered:
-            return (age != 0).to(like.dtype)
+        age = (place[:, None] - place)[None]
         faded = torch.exp(-age.clamp(min=0) / self.ahead.tau) if math.isfinite(self.ahead.tau) else torch.ones_like(age)
         return (faded * (age >= 0)).to(like.dtype)
 

@@ -42,7 +42,7 @@ class ItemTable(nn.Module):
         vectors = sum(column(flat) for column in self.content.values()) if self.form != "id" else 0.0
         if self.own is not None:
             vectors = vectors + self._own(self.own, flat)
-        return torch.as_tensor(vectors).reshape(*items.shape, -1)
+        return torch.as_tensor(vectors).float().reshape(*items.shape, -1)
 
     def content_state(self) -> State:
         """What turns content into vectors, as arrays; see ``projected``."""

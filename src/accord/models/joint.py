@@ -24,6 +24,7 @@ from accord.models.logged import Cut, Log
 from accord.models.next_items import Net, NextItems
 from accord.models.sequences import Windows
 from accord.models.sequential import Sequential, SequentialConfig
+from accord.models.tasks import LEARNED
 
 COLLABORATIVE, DEEP = "collaborative", "deep"
 
@@ -47,6 +48,10 @@ class JointConfig(SequentialConfig):
     def _trains_something(self) -> Self:
         if not (self.collaborative or self.deep):
             raise ValueError("at least one of collaborative and deep must count")
+        if self.mode == "masked":
+            raise ValueError("both heads say what comes next: mode 'masked' is for sequential alone")
+        if not self.deep and (self.tasks == LEARNED or len(self.tasks) > 1):
+            raise ValueError("further tasks are learned by the deep head: it must count, or leave them out")
         return self
 
     @property
@@ -149,8 +154,8 @@ class JointItems(NextItems):
         config, table = self.config, self._table()
         places, chosen = self.windows.history.take(rows), self.log.chosen
         wanted = None if chosen is None else chosen[places.items]
-        ahead, every = Ahead(True, config.recency, config.ahead), np.arange(len(rows))
-        batch = MeanBatch.of(Windows(self.log.read(places)), every, ahead, self.device, wanted)
+        ahead = Ahead(True, config.recency, config.ahead)
+        batch = MeanBatch.of(self.log.read(places), ahead, self.device, wanted)
         states, targets = self.module.taste(batch.means(table(batch.items))), batch.targets.numbered(self.number)
         return self.objective(states, lambda items: table(self.candidates[items]), targets), targets.total
 

@@ -26,7 +26,7 @@ from accord.models.graph import inverse_power, positive_part
 from accord.models.item_table import Form, ItemTable
 from accord.models.linear import HistoryConfig, HistoryReader
 from accord.models.linked_people import LinkedPeople
-from accord.models.neural import NeuralSource, PickItems
+from accord.models.neural import NeuralSource, PickItems, placed_at
 from accord.models.node_links import Link, link_edges
 from accord.models.propagation import Propagation, Vectors, user_vectors
 from accord.models.sequences import Held, held_back
@@ -74,7 +74,7 @@ class LightGCN(NeuralSource, HistoryReader):
 
     Config = LightGCNConfig
     evidence = "behaviour along the graph"
-    learned = ("read", "shown", "placed", "ordered")
+    learned = ("read", "shown", "placed", "met", "ordered")
     read: Floats
     """``float32[n, dim]``: what an item adds to the vector of somebody who has it."""
     shown: Floats
@@ -85,7 +85,8 @@ class LightGCN(NeuralSource, HistoryReader):
     def _fit(self, data: Dataset, run: Run) -> None:
         config: LightGCNConfig = self.config
         edges = positive_part(data.matrix)
-        kept, held = held_back(data, run.rng("held back"), wanted=config.patience > 0)
+        fair = data.histories.weights > 0
+        kept, held = held_back(data, run.rng("held back"), wanted=config.patience > 0, fair=fair)
         learned_from = positive_part(kept.history.matrix(data.n_items))
         if not np.any(np.diff(learned_from.indptr) > 1):
             raise CannotFit("no user has two events of positive weight")
@@ -104,8 +105,9 @@ class LightGCN(NeuralSource, HistoryReader):
         """Hand the learned vectors on once along all edges, those held back too."""
         with torch.no_grad():
             found = graph.vectors(*net())
+            alone = self._alone_in_the_graph(net()[0].numpy())
         self.read, self.shown = found.read.numpy(), self._compared(found.shown.numpy())
-        self.placed = np.any(self.shown != 0, axis=1)
+        self.placed, self.met = np.any(self.shown != 0, axis=1), np.any(found.shown.numpy() != alone, axis=1)
         self.content = net.table.content_state()
         self.people = None
         if found.linked is not None:
@@ -116,10 +118,14 @@ class LightGCN(NeuralSource, HistoryReader):
             return vectors
         return (vectors / np.maximum(row_lengths(vectors), 1e-12)[:, None]).astype(np.float32)
 
-    def _append(self, first: Floats) -> None:
-        handed = first / np.float32(self.config.layers + 1)
-        self.read = np.concatenate([self.read, handed])
-        self.shown = np.concatenate([self.shown, self._compared(handed)])
+    def _place(self, items: Longs, first: Floats) -> None:
+        handed = self._alone_in_the_graph(first)
+        self.read = placed_at(self.read, items, handed)
+        self.shown = placed_at(self.shown, items, self._compared(handed))
+
+    def _alone_in_the_graph(self, first: Floats) -> Floats:
+        """The mean of the layers of a node without edges: nothing comes after its layer 0."""
+        return first / np.float32(self.config.layers + 1)
 
     @property
     def _shown(self) -> Floats:

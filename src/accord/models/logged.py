@@ -48,9 +48,9 @@ class Cut:
 
     @classmethod
     def of(cls, data: Dataset, log: Log, rng: np.random.Generator, *, wanted: bool) -> Cut:
-        """All histories without one event of some users; nothing is held back where not ``wanted``."""
-        kept, held = held_back(data, rng, wanted=wanted)
+        """All histories without one choice of some users; nothing is held back where not ``wanted``."""
         order = order_by(data.event_users, data.n_users)
+        kept, held = held_back(data, rng, wanted=wanted, fair=None if log.chosen is None else log.chosen[order])
         rows = replace(kept.history, items=order[kept.places].astype(np.int32))
         asked = data.histories.rows[held.places]
         return cls(rows, replace(held, history=log.read(rows.take(asked))), order[held.places].astype(np.int64))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from accord.core.arrays import Bools, Floats, Longs
@@ -25,16 +26,19 @@ from accord.models.sequences import Held
 from accord.models.vectors import VectorSource
 
 CONTENT = "content/"
+Array = TypeVar("Array", bound=NDArray[Any])
 
 
 class TableSource(Recommender, ABC):
     """A source whose items begin in an ``ItemTable``; its configuration has ``dim``, ``item``, ``columns``, ``bound``.
 
-    A subclass keeps ``content`` of the trained table, and writes ``_append``.
+    A subclass keeps ``content`` of the trained table, and writes ``_place``.
     """
 
     placed: Bools
     """``bool[n]``: items that have a vector."""
+    met: Bools
+    """``bool[n]``: items whose vector is more than what their content says; it stays until the next fit."""
     content: State
     """What turns content into vectors, by ``column.array``; nothing where only ids are read."""
     trained: Trained | None = None
@@ -71,23 +75,38 @@ class TableSource(Recommender, ABC):
         if not told_by:
             super()._grow(data, added, edited)
             return
-        first = projected(self.content, {name: data.vector(name)[added] for name in told_by})
-        self.placed = np.append(self.placed, np.any(first != 0, axis=1))
-        self._append(first)
+        items = np.concatenate([edited[~self.met[edited]], added])
+        first = projected(self.content, {name: data.vector(name)[items] for name in told_by})
+        self.met = placed_at(self.met, added, np.zeros(len(added), dtype=bool))
+        self.placed = placed_at(self.placed, items, np.any(first != 0, axis=1))
+        self._place(items, first)
 
     @abstractmethod
-    def _append(self, first: Floats) -> None:
-        """Add vectors of new items to this copy; ``first``: ``float32[m, dim]``, what the table says of them."""
+    def _place(self, items: Longs, first: Floats) -> None:
+        """Give items of this copy other vectors, in new arrays; those that are new come last.
+
+        ``first``: ``float32[m, dim]``, what the table says of them.
+        """
 
     def state(self) -> State:
         """The learned arrays, and what reads content."""
         return super().state() | prefixed(CONTENT, self.content)
 
     def load_state(self, arrays: State) -> Self:
-        """Put back what ``state`` gave. Raises ``ArtefactError`` where an array is missing."""
-        super().load_state(arrays)
+        """Put back what ``state`` gave; an item that has a vector keeps it where an earlier version saved no ``met``.
+
+        Raises ``ArtefactError`` where an array is missing.
+        """
+        super().load_state({name: arrays["placed"] for name in ("met",) if "placed" in arrays} | arrays)
         self.content = under(arrays, CONTENT)
         return self
+
+
+def placed_at(values: Array, items: Longs, rows: Array) -> Array:
+    """A copy with other rows at some places, of which the last may be new ones."""
+    out = np.zeros((max(len(values), int(items.max(initial=-1)) + 1), *values.shape[1:]), values.dtype)
+    out[: len(values)], out[items] = values, rows
+    return cast("Array", out)
 
 
 class NeuralSource(TableSource, VectorSource):

@@ -19,14 +19,14 @@ from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.learn.group import device_of
 from accord.learn.loop import Loop, first_weights
-from accord.learn.objective import ObjectiveConfig
+from accord.learn.objective import WIDE, ObjectiveConfig
 from accord.learn.weights import saved_weights, with_weights
 from accord.models.graph import positive_part
 from accord.models.history_means import Ahead, MeanBatch, Taste, mean_rows
 from accord.models.item_table import Form as ItemForm
 from accord.models.item_table import ItemTable
 from accord.models.linear import HistoryConfig, HistoryReader
-from accord.models.neural import PickByScore, TableSource
+from accord.models.neural import PickByScore, TableSource, placed_at
 from accord.models.pair_net import Form, PairNet
 from accord.models.sequences import Held, Windows, held_back
 from accord.models.vectors import lowest_unless
@@ -76,7 +76,7 @@ class NeuralCF(TableSource, HistoryReader):
     read_late = frozenset[str]()
     reads_order = frozenset({"tau", "last", "ahead"})
     evidence = "behaviour through a net"
-    learned = ("vectors", "halves", "placed", "ordered")
+    learned = ("vectors", "halves", "placed", "met", "ordered")
     vectors: Floats
     """``float32[n, width]``: the item table as it was trained."""
     halves: Floats
@@ -86,8 +86,10 @@ class NeuralCF(TableSource, HistoryReader):
     def _fit(self, data: Dataset, run: Run) -> None:
         config: NeuralCFConfig = self.config
         known = data.item_counts > 0
-        kept, held = held_back(data, run.rng("held back"), wanted=config.patience > 0)
-        windows = Windows.of(kept.history.keep(kept.history.weights > 0), config.last)
+        fair = data.histories.weights > 0
+        kept, held = held_back(data, run.rng("held back"), wanted=config.patience > 0, fair=fair)
+        history = kept.history.keep(kept.history.weights > 0)
+        windows = (Windows.of if self.ordered else Windows.apart)(history, config.last)
         if not len(windows.history):
             raise CannotFit("no user has two events of positive weight")
         ahead = Ahead(bool(self.ordered), config.tau, config.ahead)
@@ -95,16 +97,16 @@ class NeuralCF(TableSource, HistoryReader):
             reader = PairReader(config)
             net = Net(self._table(data, known, run, parts=reader.pairs.width // config.dim), reader)
         net = net.to(device_of(run.device))
-        task = NextPairs(net, config, windows, ahead, held, known, lambda held: self._read(held)[1])
+        task = NextPairs(net, config, windows, history, ahead, held, known, lambda held: self._read(held)[1])
         self.trained = Loop(task, config, run, "neural_cf", (data.digest,)).train()
         self.vectors, self.halves = (part.numpy() for part in net.cpu().eval().shown())
         self.net, self.content = net.reader, net.table.content_state()
-        self.placed = known | np.any(self.vectors != 0, axis=1)
+        self.placed, self.met = known | np.any(self.vectors != 0, axis=1), known
 
-    def _append(self, first: Floats) -> None:
+    def _place(self, items: Longs, first: Floats) -> None:
         with torch.no_grad():
             more = self.net.pairs.halves(torch.from_numpy(first)).numpy()
-        self.vectors, self.halves = np.concatenate([self.vectors, first]), np.concatenate([self.halves, more])
+        self.vectors, self.halves = placed_at(self.vectors, items, first), placed_at(self.halves, items, more)
 
     def _scores(self, queries: Queries) -> Floats:
         history = queries.history.keep(self.placed[queries.history.items])  # of others nothing is known
@@ -168,16 +170,22 @@ class NextPairs(PickByScore):
         net: Net,
         config: NeuralCFConfig,
         windows: Windows,
+        whole: History,
         ahead: Ahead,
         held: Held,
         known: Bools,
         read: Callable[[History], Sparse],
     ) -> None:
-        """``read``: histories to weights ``float32[B, n]``, as when a list is asked for."""
+        """``whole``: what ``windows`` are stretches of; ``read``: histories to weights ``float32[B, n]``, as when a
+        list is asked for.
+        """
         if config.form != "gmf" and config.loss == "auto":
             config = config.model_copy(update={"loss": "sampled"})
+        if config.form != "gmf" and config.loss == "softmax" and known.sum() > WIDE:
+            remedy = 'Take loss = "sampled", or form = "gmf".'
+            raise CannotFit(f"a net cannot be asked for more than {WIDE} items", value=int(known.sum()), remedy=remedy)
         super().__init__(net, config, held, known, np.bincount(windows.history.items, minlength=len(known)))
-        self.windows, self.ahead, self.read = windows, ahead, read
+        self.windows, self.whole, self.ahead, self.read = windows, whole, ahead, read
 
     def batches(self, rng: np.random.Generator) -> Sequence[Longs]:
         """The rows of each batch."""
@@ -185,7 +193,7 @@ class NextPairs(PickByScore):
 
     def loss(self, rows: Longs) -> tuple[Tensor, Tensor]:
         """The sum of the losses of a batch, and the sum of their weights."""
-        batch = MeanBatch.of(self.windows, rows, self.ahead, self.device)
+        batch = self._batch(rows)
         table, reader = self.module.table, self.module.reader
         users, targets = reader.taste(batch.means(table(batch.items))), batch.targets.numbered(self.number)
         if reader.pairs.deep is None:
@@ -193,6 +201,12 @@ class NextPairs(PickByScore):
             return self.objective(states, lambda items: table(self.candidates[items]), targets), targets.total
         logits = self.objective.of_pairs(lambda items: reader.pairs(users, table(self.candidates[items])), targets)
         return logits, targets.total
+
+    def _batch(self, rows: Longs) -> MeanBatch:
+        history = self.windows.history.take(rows)
+        if self.ahead.ordered:
+            return MeanBatch.of(history, self.ahead, self.device)
+        return MeanBatch.without_order(history, self.whole.take(self.windows.rows[rows]), self.ahead, self.device)
 
     def _scorer(self) -> Callable[[Longs], Floats]:
         vectors, halves = self.module.shown()

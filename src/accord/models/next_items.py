@@ -63,13 +63,13 @@ class NextItems(PickItems):
         """Some windows, the row of the log that each state is to say something of, and which events are hidden."""
         config, chosen = self.config, self.log.chosen
         places = self.windows.history.take(rows)
-        wanted = None if chosen is None else chosen[places.items]
-        window, every = Windows(self.log.read(places)), np.arange(len(rows))
-        batch = Batch.of(window, every, config.ahead, config.tau, self.device, wanted)
+        window = self.log.read(places)
         if config.mode == "causal":
+            wanted = None if chosen is None else chosen[places.items]
+            batch = Batch.of(window, config.ahead, config.tau, self.device, wanted)
             return batch, places.items[ranges(places.offsets[:-1] + 1, places.offsets[1:])].astype(np.int64), None
-        batch, hidden = batch.masked(config.masking)
-        own = places.items[ranges(places.offsets[:-1], places.offsets[1:] - 1)][hidden.cpu().numpy()]
+        batch, hidden = Batch.masked(window, config.masking, self.device)
+        own = places.items[hidden.cpu().numpy()]
         if chosen is not None:
             batch = batch.counting(tensor(chosen[own].astype(np.float32), self.device))
         return batch, own.astype(np.int64), hidden

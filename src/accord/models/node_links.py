@@ -54,7 +54,7 @@ class Nodes:
         if told != "auto":
             return told
         some = set(ids)
-        fits = [kind for kind, known in self.known.items() if len(some & known.keys()) >= MOST * len(some)]
+        fits = [kind for kind, known in self.known.items() if some and len(some & known.keys()) >= MOST * len(some)]
         if len(fits) > 1:
             remedy = f'Say which: {{ head = "users" }} or {{ head = "items" }} (or tail), at links.{place}.'
             raise CannotFit("the ids of the links fit users and items alike", value=place, remedy=remedy)

@@ -50,8 +50,8 @@ class Propagation:
 
     A holds the events (by weight, none below zero) and the links in both directions; D its row sums. He et al.,
     "LightGCN", SIGIR 2020. Without links users know of something in odd layers alone and items in even ones, so that
-    only one of the two halves is worked out. Memory: 24 bytes an event, 16 a link, and ``4 dim`` bytes a node and
-    layer, twice that while learning.
+    only one of the two halves is worked out. Memory: 24 bytes an event and a link (48 where users are linked), and
+    ``4 dim`` bytes a node and layer, twice that while learning.
     """
 
     def __init__(self, edges: Sparse, links: Sparse | None, layers: int, device: torch.device) -> None:

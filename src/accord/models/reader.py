@@ -97,7 +97,7 @@ class Reader(nn.Module):
     def __init__(self, config: Any, known: Known) -> None:
         super().__init__()
         dim = config.dim
-        self.masked, self.longest = config.mode == "masked", config.last
+        self.masked = config.mode == "masked"
         self.gaps = nn.Embedding(GAPS, dim, padding_idx=0) if config.gaps else None
         self.weight = nn.Parameter(torch.zeros(dim))
         self.before, self.after = nn.LayerNorm(dim), nn.LayerNorm(dim)
@@ -119,9 +119,9 @@ class Reader(nn.Module):
         return self.kinds is not None or self.values is not None
 
     def forward(self, vectors: Tensor, told: Told, packed: Packed, hidden: Tensor | None = None) -> Tensor:
-        """States ``float32[N, dim]``; ``hidden``: ``bool[N]``, events of which only time and weight are told."""
+        """States ``float32[N, dim]``; ``hidden``: ``bool[N]``, events of which nothing is told but that they are."""
         if hidden is not None and self.unknown is not None:
-            vectors, told = torch.where(hidden[:, None], self.unknown, vectors), told.without(hidden)
+            vectors, told = torch.where(hidden[:, None], self.unknown, vectors), told.blank(hidden)
         counted = told.weights.sign() * told.weights.abs().log1p() - np.log(2)  # 0 for the plain weight of 1
         read = self.before(vectors) + counted[:, None] * self.weight
         if self.gaps is not None:

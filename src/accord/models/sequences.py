@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from accord.core.arrays import Bools, Ints, Longs, offsets_of
+from accord.core.arrays import Bools, Floats, Ints, Longs, offsets_of
 from accord.core.dataset import Dataset
 from accord.core.history import History
 from accord.learn.packed import Packed
@@ -27,31 +27,59 @@ ALIKE = 20
 
 @dataclass(frozen=True)
 class Windows:
-    """Stretches of histories: every event but the first of each history is a target in exactly one of them."""
+    """Stretches of histories, from which events are predicted."""
 
     history: History
-    """Each row a window, its last event a target only."""
+    """Each row a window."""
+    rows: Longs
+    """``int64[W]``: the row of the histories that each is a stretch of."""
+    unread: int
+    """How many events at the end of each window are targets only."""
 
     @classmethod
     def of(cls, history: History, last: int) -> Windows:
-        """Windows of at most ``last`` events and one target more, counted from the newest."""
+        """Windows of at most ``last`` events and one target more, counted from the newest.
+
+        Every event but the first of each history is a target in exactly one of them.
+        """
         lengths = history.lengths
         counts = np.where(lengths > 1, -(-(lengths - 1) // last), 0)
         rows = np.repeat(np.arange(len(history)), counts)
-        back = np.arange(len(rows)) - np.repeat(offsets_of(counts)[:-1], counts)
+        back = _within(counts)
         ends = history.offsets[rows + 1] - back * last
         starts = np.maximum(history.offsets[rows], ends - last - 1)
-        index = ranges(starts, ends)
-        return cls(history.picked(index, offsets_of(ends - starts)))
+        return cls._between(history, rows, starts, ends, 1)
+
+    @classmethod
+    def apart(cls, history: History, last: int) -> Windows:
+        """Windows of at most ``last + 1`` events that have none in common, of like length; every event is read.
+
+        For what guesses some events from all others. Histories of one event have none.
+        """
+        lengths = history.lengths
+        counts = np.where(lengths > 1, -(-lengths // (last + 1)), 0)
+        rows = np.repeat(np.arange(len(history)), counts)
+        place, of = _within(counts), counts[rows]
+        starts, ends = (history.offsets[rows] + lengths[rows] * number // of for number in (place, place + 1))
+        return cls._between(history, rows, starts, ends, 0)
+
+    @classmethod
+    def _between(cls, history: History, rows: Longs, starts: Longs, ends: Longs, unread: int) -> Windows:
+        return cls(history.picked(ranges(starts, ends), offsets_of(ends - starts)), rows, unread)
 
     def shuffled(self, rng: np.random.Generator, size: int) -> list[Longs]:
         """The rows of each batch of one epoch: about ``size`` events, in rows of like length."""
-        lengths = self.history.lengths - 1  # the last event of a window is a target only
+        lengths = self.history.lengths - self.unread
         order = rng.permutation(len(lengths))
         stretches = _cut(order, lengths, ALIKE * size)
         alike = [some[np.argsort(lengths[some], kind="stable")] for some in stretches]
         batches = [batch for some in alike for batch in _cut(some, lengths, size)]
         return [batches[place] for place in rng.permutation(len(batches))]
+
+
+def _within(counts: Longs) -> Longs:
+    """``int64[sum(counts)]``: 0 up to each count, one after another."""
+    return np.arange(int(counts.sum())) - np.repeat(offsets_of(counts)[:-1], counts)
 
 
 def _cut(rows: Longs, lengths: Longs, size: int) -> list[Longs]:
@@ -78,20 +106,11 @@ class Batch:
         return self.told.weights
 
     @classmethod
-    def of(
-        cls,
-        windows: Windows,
-        rows: Longs,
-        ahead: int,
-        tau: float,
-        device: torch.device,
-        wanted: Bools | None = None,
-    ) -> Batch:
-        """The windows of some rows; each state predicts up to ``ahead`` events, the k-th counting ``exp(-k / tau)``.
+    def of(cls, history: History, ahead: int, tau: float, device: torch.device, wanted: Bools | None = None) -> Batch:
+        """Windows whose last event is a target only; each state predicts up to ``ahead`` events.
 
-        ``wanted``: ``bool[E]``, which events of these rows are to be predicted at all; None: all.
+        The k-th of them counts ``exp(-k / tau)``. ``wanted``: ``bool[E]``, which events are predicted; None: all.
         """
-        history = windows.history.take(rows)
         lengths = history.lengths - 1
         read = history.keep(history.age > 0)
         ends = np.repeat(history.offsets[1:], lengths)
@@ -108,19 +127,21 @@ class Batch:
         packed, numbers, told = inputs_of(read, device)
         return cls(packed, numbers, told, targets)
 
-    def masked(self, share: float) -> tuple[Batch, Tensor]:
-        """The same windows, to be guessed in part: hidden events are the targets; and ``bool[N]``, which are hidden.
+    @classmethod
+    def masked(cls, history: History, share: float, device: torch.device) -> tuple[Batch, Tensor]:
+        """Windows to be guessed in part: hidden events are the targets; and ``bool[N]``, which are hidden.
 
         At least the newest of each row is hidden in half of the rows, as it is when a list is asked for.
         """
-        hidden = torch.rand(len(self.items), device=self.items.device) < share
-        some = torch.rand(len(self.packed.lengths), device=self.items.device) < 0.5
-        hidden[self.packed.newest[some]] = True
-        hidden[self.packed.newest[0]] |= not bool(hidden.any())
-        of = self.items[hidden]
-        none = torch.empty(0, dtype=torch.int64, device=of.device)
-        targets = Targets(of[:, None], torch.ones(len(of), 1, device=of.device), none, none)
-        return replace(self, targets=targets), hidden
+        packed, numbers, told = inputs_of(history, device)
+        hidden = torch.rand(len(numbers), device=device) < share
+        some = torch.rand(len(packed.lengths), device=device) < 0.5
+        hidden[packed.newest[some]] = True
+        hidden[packed.newest[0]] |= not bool(hidden.any())
+        of = numbers[hidden]
+        none = torch.empty(0, dtype=torch.int64, device=device)
+        targets = Targets(of[:, None], torch.ones(len(of), 1, device=device), none, none)
+        return cls(packed, numbers, told, targets), hidden
 
     def counting(self, factors: Tensor) -> Batch:
         """The same, each target counting ``factors`` (``float32[N]``) of what it did."""
@@ -131,6 +152,18 @@ def inputs_of(read: History, device: torch.device) -> tuple[Packed, Tensor, Told
     """Histories (none of them empty) as a model reads them: packing, items, and what is known of each event."""
     items = tensor(read.items.astype(np.int64), device)
     return Packed.of(read.lengths, device), items, Told.of(read, device)
+
+
+def left_out(history: History, weights: Floats, whole: History, device: torch.device) -> Targets:
+    """Each event of some windows as a target of its own, counting ``weights`` (``float32[E]``).
+
+    ``whole``: what the person of each window did in all, which is no choice there.
+    """
+    of_window, of_event = whole.lengths, history.rows
+    states = np.repeat(np.arange(len(history.items)), of_window[of_event])
+    met = whole.items[ranges(whole.offsets[of_event], whole.offsets[of_event + 1])]
+    parts = (history.items[:, None].astype(np.int64), weights[:, None], states, met.astype(np.int64))
+    return Targets(*(tensor(part, device) for part in parts))
 
 
 def _known(read: History) -> tuple[Longs, Longs]:
@@ -162,26 +195,34 @@ class Held:
     """``int64[H]``: where these events lie in ``data.histories``."""
 
 
-def held_back(data: Dataset, rng: np.random.Generator, *, wanted: bool) -> tuple[Kept, Held]:
+def held_back(data: Dataset, rng: np.random.Generator, *, wanted: bool, fair: Bools | None = None) -> tuple[Kept, Held]:
     """All histories without one event of some users, and these; nothing is held back where not ``wanted``.
 
-    It is the newest of each. In a log without order it is any, and the events that stay are shuffled: the last row of
-    a file is no fair question, and rows that lie beside each other are no fair window.
+    ``fair``: ``bool[N]``, the events of ``data.histories`` that may be asked for; None: all. It is the newest of each
+    user. In a log without order it is any, and the events that stay are shuffled: the last row of a file is no fair
+    question, and rows that lie beside each other are no fair window. An item keeps its only event: what is never met
+    cannot be found.
     """
     history = data.histories
-    fit = np.flatnonzero(history.lengths > 2)
+    places = np.arange(len(history.items)) if fair is None else np.flatnonzero(fair)
+    asked = np.bincount(history.rows[places], minlength=len(history))
+    fit = np.flatnonzero((history.lengths > 2) & (asked > 0))
     count = min(HELD, len(fit), max(len(fit) // SHARE, len(history.items) // EVENTS)) if wanted else 0
     users = np.sort(rng.choice(fit, count, replace=False))
-    held = history.offsets[users + 1] - 1
+    newest = np.cumsum(asked)[users] - 1
     if data.order == "none":
-        held -= rng.integers(history.lengths[users])
+        newest -= rng.integers(asked[users])
+    held = places[newest]
+    left = data.item_counts - np.bincount(history.items[held], minlength=data.n_items)
+    met = left[history.items[held]] > 0
+    users, held = users[met], held[met]
     stays: Bools = np.ones(len(history.items), dtype=bool)
     stays[held] = False
-    places, rows = np.flatnonzero(stays), history.rows[stays]
+    kept, rows = np.flatnonzero(stays), history.rows[stays]
     if data.order == "none":
-        places = places[np.lexsort((rng.random(len(places)), rows))]
-    rest = history.picked(places, offsets_of(np.bincount(rows, minlength=len(history))))
-    return Kept(rest, places), Held(rest.take(users), history.items[held], held)
+        kept = kept[np.lexsort((rng.random(len(kept)), rows))]
+    rest = history.picked(kept, offsets_of(np.bincount(rows, minlength=len(history))))
+    return Kept(rest, kept), Held(rest.take(users), history.items[held], held)
 
 
 def ranges(starts: Longs, ends: Longs) -> Longs:

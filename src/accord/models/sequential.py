@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, cast
 
 import numpy as np
 import torch
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from scipy.special import expit
 from torch import nn
 
@@ -29,7 +29,7 @@ from accord.models.bodies import Kind, Positions
 from accord.models.features import Clock, Features
 from accord.models.item_table import Form, ItemTable
 from accord.models.logged import Cut, Log
-from accord.models.neural import NeuralSource
+from accord.models.neural import NeuralSource, placed_at
 from accord.models.next_items import Net, NextItems, net_of
 from accord.models.reader import Known, Reader
 from accord.models.sequences import Windows, inputs_of
@@ -100,6 +100,12 @@ class SequentialConfig(PatientConfig):
     masking: float = Field(default=0.3, gt=0, lt=1)
     """Share of events that mode ``masked`` hides."""
 
+    @model_validator(mode="after")
+    def _reads_both_sides(self) -> Self:
+        if self.mode == "masked" and self.body != "transformer":
+            raise ValueError(f"the body {self.body!r} reads forwards alone: mode 'masked' needs the transformer")
+        return self
+
 
 class Sequential(NeuralSource):
     """``score(u, j) = h(u) . v_j`` with h the last state of a network over the newest events, and v the item table.
@@ -112,7 +118,7 @@ class Sequential(NeuralSource):
     Config = SequentialConfig
     needs_order = True
     evidence = "the order of what was done"
-    learned = ("vectors", "placed")
+    learned = ("vectors", "placed", "met")
     vectors: Floats
     """``float32[n, dim]``: the item table as it was trained."""
     reader: Reader
@@ -131,7 +137,7 @@ class Sequential(NeuralSource):
         self.features = Features.of(data, (), config.context, config.clock)
         log = self._log(data)
         cut = Cut.of(data, log, run.rng("held back"), wanted=config.patience > 0)
-        windows = Windows.of(cut.rows, config.last)
+        windows = (Windows.of if config.mode == "causal" else Windows.apart)(cut.rows, config.last)
         if not len(windows.history):
             raise CannotFit("no user has two events")
         with first_weights(run):
@@ -168,15 +174,15 @@ class Sequential(NeuralSource):
             parts = torch.arange(len(known)).split(ROWS)
             self.vectors = np.concatenate([net.table(part).numpy() for part in parts])
         self.reader, self.heads, self.content = net.reader, net.heads, net.table.content_state()
-        self.placed = known | np.any(self.vectors != 0, axis=1)
+        self.placed, self.met = known | np.any(self.vectors != 0, axis=1), known
 
     @property
     def reads_told(self) -> bool:
         """Whether the fitted source reads the kinds or values of the events of a history."""
         return self.reader.reads_told
 
-    def _append(self, first: Floats) -> None:
-        self.vectors = np.concatenate([self.vectors, first])
+    def _place(self, items: Longs, first: Floats) -> None:
+        self.vectors = placed_at(self.vectors, items, first)
 
     @property
     def _shown(self) -> Floats:
@@ -191,8 +197,18 @@ class Sequential(NeuralSource):
         return states
 
     def _read(self, history: History, classes: Longs) -> Floats:
-        """``float32[B, dim]``: the last state of each history, none of them empty, in its circumstances."""
-        packed, items, told = inputs_of(history.last(self.config.last), torch.device("cpu"))
+        """``float32[B, dim]``: the last state of each history, none of them empty, in its circumstances.
+
+        So many histories are read at a time that what the network holds of them stays below a few hundred MB.
+        """
+        history, config = history.last(self.config.last), self.config
+        longest = int(history.lengths.max()) + 1
+        step = max(1, CELLS // (longest * (WIDTHS * config.dim + config.heads * longest)))
+        blocks = [np.arange(start, min(start + step, len(history))) for start in range(0, len(history), step)]
+        return np.concatenate([self._read_block(history.take(rows), classes[rows]) for rows in blocks])
+
+    def _read_block(self, history: History, classes: Longs) -> Floats:
+        packed, items, told = inputs_of(history, torch.device("cpu"))
         with torch.no_grad():
             states = self.reader.last(torch.from_numpy(self.vectors)[items], told, packed)
             return self.reader.asking(states, torch.from_numpy(classes)).numpy()
@@ -282,3 +298,5 @@ READER, HEADS = "reader/", "heads/"
 NO_FEATURES = Features((), (), (), (), np.empty(0, np.int64), np.empty((0, 0), np.int64))
 ROWS = 1 << 14
 """Items whose vectors are worked out at a time."""
+WIDTHS = 8
+"""How many numbers a network holds of an event at once, in widths of its vectors; the widest layer has four."""

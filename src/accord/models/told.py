@@ -52,17 +52,26 @@ class Told:
         kinds = self.kinds.masked_fill(hidden, UNKNOWN)
         return replace(self, kinds=kinds, values=self.values.masked_fill(hidden, torch.nan))
 
+    def blank(self, hidden: Tensor) -> Told:
+        """The same, nothing told where ``hidden`` (``bool[N]``) is true, as of an event that is still to come.
+
+        A weight may be made of the kind or the value, so it says as much as they do.
+        """
+        parts = zip(self._parts, BLANK, strict=True)
+        return Told(*(part.masked_fill(hidden, value) for part, value in parts))
+
     def spread(self, hidden: Tensor) -> Told:
-        """With events of which nothing is known where ``hidden`` is true, these events at the other places."""
-        blank = (0, 1.0, UNKNOWN, torch.nan)
-        parts = (self.gaps, self.weights, self.kinds, self.values)
-        return Told(*(_spread(part, hidden, fill) for part, fill in zip(parts, blank, strict=True)))
+        """With blank events where ``hidden`` is true, these events at the other places."""
+        wide = Told(*(part.new_zeros(len(hidden)).masked_scatter(~hidden, part) for part in self._parts))
+        return wide.blank(hidden)
+
+    @property
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.gaps, self.weights, self.kinds, self.values
 
 
-def _spread(values: Tensor, hidden: Tensor, fill: float) -> Tensor:
-    wide = values.new_full((len(hidden),), fill)
-    wide[~hidden] = values
-    return wide
+BLANK = (0, 1.0, UNKNOWN, torch.nan)
+"""Gap, weight, kind and value of an event of which nothing is known."""
 
 
 def tensor(values: NDArray[Any], device: torch.device) -> Tensor:

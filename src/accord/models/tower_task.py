@@ -20,7 +20,7 @@ from accord.learn.targets import Targets
 from accord.models.features import UNKNOWN, Features
 from accord.models.mining import Met, Miner
 from accord.models.neural import PickByScore
-from accord.models.sequences import Batch, Held, Windows, held_back, ranges
+from accord.models.sequences import Batch, Held, Windows, held_back, left_out, ranges
 from accord.models.towers import Towers, nearest, tensor
 from accord.models.vectors import products
 
@@ -41,6 +41,8 @@ class Examples:
     held_classes: Longs
     """``int64[H, F]``: the features of what is held back."""
     met: Met
+    whole: History
+    """What the windows are stretches of, by items."""
     ordered: bool
 
     @classmethod
@@ -48,11 +50,14 @@ class Examples:
         """Of a log all of whose weights are above zero."""
         kept, held = held_back(data, rng, wanted=config.patience > 0)
         rows = np.argsort(data.event_users, kind="stable").astype(np.int32)
-        windows = Windows.of(replace(kept.history, items=rows[kept.places]), config.last)
+        ordered = data.order != "none"
+        windows = (Windows.of if ordered else Windows.apart)(
+            replace(kept.history, items=rows[kept.places]), config.last
+        )
         classes = features.of_events(data)
         asked = classes[rows[held.places]]
         met = Met.of(kept.history.matrix(data.n_items))
-        return cls(windows, data.event_items, data.event_users, classes, held, asked, met, data.order != "none")
+        return cls(windows, data.event_items, data.event_users, classes, held, asked, met, kept.history, ordered)
 
 
 @dataclass(frozen=True)
@@ -119,23 +124,15 @@ class NextOfTowers(PickByScore):
         places = examples.windows.history.take(rows)
         history = replace(places, items=examples.items[places.items])
         if examples.ordered:
-            batch = Batch.of(Windows(history), np.arange(len(rows)), self.config.ahead, self.config.decay, self.device)
+            batch = Batch.of(history, self.config.ahead, self.config.decay, self.device)
             coming = places.items[ranges(places.offsets[:-1] + 1, places.offsets[1:])]
             packed, items, weights, targets = batch.packed, batch.items, batch.weights, batch.targets
         else:
             coming, packed = places.items, Packed.of(history.lengths, self.device)
             items, weights = tensor(history.items.astype(np.int64), self.device), tensor(history.weights, self.device)
-            targets = self._left_out(history.items, history.offsets)
+            whole = examples.whole.take(examples.windows.rows[rows])
+            targets = left_out(history, np.ones(len(history.items), np.float32), whole, self.device)
         return Part(packed, items, weights, tensor(examples.classes[coming], self.device), targets)
-
-    def _left_out(self, items: Ints, offsets: Longs) -> Targets:
-        """Each event of each window; what else is in the window is no choice."""
-        lengths = np.diff(offsets)
-        of_event = np.repeat(lengths, lengths)
-        states = np.repeat(np.arange(len(items)), of_event)
-        others = items[ranges(np.repeat(offsets[:-1], lengths), np.repeat(offsets[1:], lengths))]
-        parts = (items[:, None].astype(np.int64), np.ones((len(items), 1), np.float32), states, others.astype(np.int64))
-        return Targets(*(tensor(part, self.device) for part in parts))
 
     def _mined(self) -> Longs:
         """``int64[windows, m]``: candidates with the highest scores at the end of each window that its user lacks."""

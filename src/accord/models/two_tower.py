@@ -23,7 +23,7 @@ from accord.learn.weights import saved_weights, with_weights
 from accord.models.features import Clock, Features
 from accord.models.index import Index, Kind, installed, wanted
 from accord.models.item_table import Form
-from accord.models.neural import NeuralSource
+from accord.models.neural import NeuralSource, placed_at
 from accord.models.searched import Searchable, SearchedScores
 from accord.models.tower_task import Examples, NextOfTowers
 from accord.models.towers import ItemTower, Towers, UserTower, compared, deep_of, tensor
@@ -97,7 +97,7 @@ class TwoTower(NeuralSource):
 
     Config = TwoTowerConfig
     evidence = "taste and circumstances"
-    learned = ("vectors", "placed", "ordered", "asked")
+    learned = ("vectors", "placed", "met", "ordered", "asked")
     vectors: Floats
     """``float32[n, dim]``: y."""
     ordered: Bools
@@ -134,7 +134,7 @@ class TwoTower(NeuralSource):
             self.vectors = np.concatenate([towers.items(part).numpy() for part in parts])
         self.users, self.content = towers.users, towers.items.table.content_state()
         self.content |= saved_weights(towers.items.deep, DEEP)
-        self.placed = known | np.any(self.vectors != 0, axis=1)
+        self.placed, self.met = known | np.any(self.vectors != 0, axis=1), known
 
     def _those_who_asked(self, data: Dataset, run: Run) -> Floats:
         some = np.flatnonzero(data.histories.lengths)
@@ -155,17 +155,19 @@ class TwoTower(NeuralSource):
         if self._told_by:
             super()._grow(data, added, edited)
         else:
-            self.placed = np.append(self.placed, np.zeros(len(added), dtype=bool))
-            self._append(np.zeros((len(added), self.config.dim), np.float32))
+            nowhere = np.zeros(len(added), dtype=bool)
+            self.placed, self.met = (placed_at(marks, added, nowhere) for marks in (self.placed, self.met))
+            self._place(added, np.zeros((len(added), self.config.dim), np.float32))
 
-    def _append(self, first: Floats) -> None:
+    def _place(self, items: Longs, first: Floats) -> None:
         before = len(self.vectors)
         with torch.no_grad():
-            more = compared(self._deep()(tensor(first)), cosine=self.config.similarity == "cosine").numpy()
-        self.vectors = np.concatenate([self.vectors, more])
+            deep = compared(self._deep()(tensor(first)), cosine=self.config.similarity == "cosine").numpy()
+        self.vectors = placed_at(self.vectors, items, deep)
         if self.shelf is not None:
-            new = np.flatnonzero(self.placed[before:]).astype(np.int32)
-            index = self.shelf.index.with_late(more[new], new + np.int32(before))
+            edited = bool(np.any(items < before))
+            new = np.flatnonzero(self.placed[before:]).astype(np.int32) + np.int32(before)
+            index = None if edited else self.shelf.index.with_late(self.vectors[new], new)
             shelf = None if index is None else Searchable.of(self.vectors, self.placed, index)
             self.shelf = shelf or self._shelved()
 
