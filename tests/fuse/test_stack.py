@@ -248,6 +248,11 @@ class ByHeart(Fuser):
 
     flexible = True
 
+    def with_sources(self, sources: tuple[str, ...]):
+        other = ByHeart(self.config.model_copy(update={"sources": sources}))
+        other.known = self.known
+        return other
+
     def fit(self, panel: Panel, run: Run, *, draft: bool = False):
         self.known = {panel.slate.items[row].tobytes(): truth for row, truth in enumerate(panel.truth.values)}
         return self

@@ -118,3 +118,11 @@ def take_index(offsets: Longs, rows: NDArray[Any]) -> tuple[Longs, Longs]:
     taken = offsets_of(lengths)
     index: Longs = np.arange(int(taken[-1])) + np.repeat(starts - taken[:-1], lengths)
     return index, taken
+
+
+def numbered(values: NDArray[Any]) -> Longs:
+    """``int64[N]``: a number for each value, the same for equal ones, from 0 in the order in which they come up."""
+    _, first, of = np.unique(values, return_index=True, return_inverse=True)
+    place = np.empty(len(first), np.int64)
+    place[np.argsort(first)] = np.arange(len(first))
+    return place[of]

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from accord.core.arrays import Floats, Longs, Matrix
+from accord.core.arrays import Floats, Longs, Matrix, Names
 from accord.core.errors import InputError
 from accord.core.slate import Slate
 from accord.data.holdout import Holdout
@@ -41,7 +41,7 @@ def evaluate(
 class Pool:
     """Several tests of the same systems taken as one, as rolling cuts are: values by query are joined.
 
-    Some users are asked once a cut; the standard errors treat every query as drawn by itself.
+    Some people are asked once a cut; standard errors and intervals know who they are.
     """
 
     def __init__(self, cases: Sequence[Case], ks: Sequence[int] = (10, 20)) -> None:
@@ -52,6 +52,7 @@ class Pool:
             raise InputError("all cases need the same systems", value=[list(case.slates) for case in cases])
         self.cases, self.ks = cases, list(ks)
         self.main = [f"{metric.name}@{self.ks[0]}" for metric in MAIN]
+        self.people = np.concatenate([case.holdout.queries.users for case in cases])
         self.values = {name: _joined([case.per_query(name, ks) for case in cases]) for name in self.systems}
 
     def per_query(self, system: str) -> dict[str, Floats]:
@@ -82,7 +83,7 @@ class Pool:
         differences = np.stack([own[metric] - self.values[name][metric] for name, metric in pairs], axis=1)
         if np.isnan(differences).any(axis=1).all():
             return []
-        intervals = paired_bootstrap(differences, seed=seed)
+        intervals = paired_bootstrap(differences, seed=seed, people=self.people)
         adjusted = holm(np.array([interval.p for interval in intervals]))
         return [
             {
@@ -99,7 +100,7 @@ class Pool:
         ]
 
     def _figures(self, system: str) -> Figures:
-        by_query = {metric: _summary(values) for metric, values in self.values[system].items()}
+        by_query = {metric: _summary(values, self.people) for metric, values in self.values[system].items()}
         cases = [case.per_system(system, self.ks) for case in self.cases]
         return by_query | {name: {"value": _average([case[name] for case in cases])} for name in cases[0]}
 
@@ -123,15 +124,17 @@ class Pool:
     def _judged_figures(self, parts: list[Judged]) -> Figures:
         k = self.ks[0]
         return {
-            f"{metric.name}@{k}": _summary(np.concatenate([metric.of(part, k) for part in parts])) for metric in MAIN
+            f"{metric.name}@{k}": _summary(np.concatenate([metric.of(part, k) for part in parts]), self.people)
+            for metric in MAIN
         }
 
     def _history_segments(self) -> dict[str, Any]:
         segments: dict[str, Any] = {}
         for segment in history_segments(np.concatenate([case.holdout.queries.history.lengths for case in self.cases])):
             if segment.mask.any():
+                people = self.people[segment.mask]
                 systems = {
-                    name: {metric: _summary(values[metric][segment.mask]) for metric in self.main}
+                    name: {metric: _summary(values[metric][segment.mask], people) for metric in self.main}
                     for name, values in self.values.items()
                 }
                 n = int(segment.mask.sum())
@@ -143,8 +146,8 @@ def _joined(parts: list[dict[str, Floats]]) -> dict[str, Floats]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _summary(values: Floats) -> dict[str, float | None]:
-    mean, error = mean_and_error(values)
+def _summary(values: Floats, people: Names) -> dict[str, float | None]:
+    mean, error = mean_and_error(values, people)
     return {"value": _plain(mean), "se": _plain(error)}
 
 

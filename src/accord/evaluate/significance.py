@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accord.core.arrays import Doubles
+from accord.core.arrays import Doubles, numbered
 from accord.core.errors import InputError
 
 CELLS = 1 << 22
@@ -24,30 +25,55 @@ class Interval:
     p: float
 
 
-def mean_and_error(values: NDArray[np.floating]) -> tuple[float, float]:
-    """Mean and standard error of the values that are not NaN; NaN where there are too few."""
-    known = values[~np.isnan(values)].astype(np.float64)
+def mean_and_error(values: NDArray[np.floating], people: NDArray[Any] | None = None) -> tuple[float, float]:
+    """Mean and standard error of the values that are not NaN; NaN where there are too few.
+
+    ``people``: who was asked each query, where some were asked several times: what one of them says errs together
+    (cluster-robust: Liang and Zeger, 1986).
+    """
+    there = ~np.isnan(values)
+    known = values[there].astype(np.float64)
     if len(known) < 2:
         return (float(known[0]) if len(known) else float("nan")), float("nan")
-    return float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
+    mean = float(known.mean())
+    errors = _by_person((known - mean)[:, None], None if people is None else people[there])[:, 0]
+    n = len(errors)
+    return mean, float(np.sqrt((errors**2).sum() * n / (n - 1)) / len(known)) if n > 1 else float("nan")
 
 
-def paired_bootstrap(differences: NDArray[np.floating], resamples: int = 10_000, seed: int = 0) -> list[Interval]:
+def paired_bootstrap(
+    differences: NDArray[np.floating], resamples: int = 10_000, seed: int = 0, people: NDArray[Any] | None = None
+) -> list[Interval]:
     """One interval a column of ``differences[B, m]``: metric of one system less another's, query by query.
 
-    Queries are drawn with replacement, the same draws for all columns; a query with a NaN is left out. The interval
-    is the middle 95 % of the resampled means, p twice the smaller share of them on one side of zero (Efron and
-    Tibshirani, An Introduction to the Bootstrap, 1993). Raises ``InputError`` where no query is left.
+    Queries are drawn with replacement, the same draws for all columns; where ``people[B]`` tells who was asked, people
+    are, with all that they were asked. A query with a NaN is left out. The interval is the middle 95 % of the resampled
+    means, p twice the smaller share of them on one side of zero (Efron and Tibshirani, An Introduction to the
+    Bootstrap, 1993). Raises ``InputError`` where no query is left.
     """
-    known = differences[~np.isnan(differences).any(axis=1)].astype(np.float64)
+    there = ~np.isnan(differences).any(axis=1)
+    known = differences[there].astype(np.float64)
     if not len(known):
         raise InputError("no query has a value in both systems", place="paired bootstrap", value=differences.shape)
-    means = resampled_means(known, resamples, np.random.default_rng(seed))
+    counted = np.concatenate([known, np.ones((len(known), 1))], axis=1)
+    sums = _by_person(counted, None if people is None else people[there])
+    drawn = resampled_means(sums, resamples, np.random.default_rng(seed))
+    means = drawn[:, :-1] / drawn[:, -1:]
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     side = np.minimum((means <= 0).sum(axis=0), (means >= 0).sum(axis=0))
     p = np.minimum(1.0, 2 * (side + 1) / (resamples + 1))
     columns = zip(known.mean(axis=0), low, high, p, strict=True)
     return [Interval(*(float(value) for value in column)) for column in columns]
+
+
+def _by_person(values: Doubles, people: NDArray[Any] | None) -> Doubles:
+    """``float64[P, m]``: sums of the queries of each person, ``values[B, m]``; None: everybody was asked once."""
+    if people is None:
+        return values
+    of = numbered(people)
+    sums = np.zeros((int(of.max(initial=-1)) + 1, values.shape[1]))
+    np.add.at(sums, of, values)
+    return sums
 
 
 def holm(p: NDArray[np.floating]) -> Doubles:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import numpy as np
 from pydantic import Field
 
-from accord.core.arrays import Bools, Doubles, Floats, Longs, Ragged, offsets_of
+from accord.core.arrays import Bools, Doubles, Floats, Longs, Names, Ragged, numbered, offsets_of
 from accord.core.columns import SCORE
 from accord.core.config import Config
 from accord.core.errors import CannotFit, InputError
@@ -72,6 +72,11 @@ class Fuser(Part):
         """
         return False
 
+    @property
+    def warm(self) -> tuple[str, ...]:
+        """The sources that score items with events."""
+        return self.config.sources
+
     def with_sources(self, sources: tuple[str, ...]) -> Self:
         """The same fuser over other sources, as it was learned; those it did not know count nothing.
 
@@ -118,16 +123,19 @@ class Panel:
     truth: Ragged
     total: int
     """How many queries were asked; those whose truth no source offered may be left out of ``slate``: they score 0."""
+    people: Names | None = None
+    """``object[B]``: who asks each query; None: everybody asks once."""
     memo: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False, compare=False)
     """What fusers have worked out of this panel, so that trying many mixes does not work it out many times."""
 
     @classmethod
-    def of(cls, slates: Iterable[tuple[Slate, Ragged]]) -> Panel:
-        """Join consecutive chunks, keeping only the queries whose truth was offered."""
-        parts: list[Panel] = []
+    def of(cls, slates: Iterable[tuple[Slate, Ragged]], people: Names | None = None) -> Panel:
+        """Join consecutive chunks, keeping only the queries whose truth was offered; ``people``: who asks each."""
+        parts, start = list[Panel](), 0
         for slate, truth in slates:
             rows = np.unique(find_targets(slate, truth)[0])
-            parts.append(cls(slate.rows(rows), truth.take(rows), len(slate)))
+            parts.append(cls(slate.rows(rows), truth.take(rows), len(slate), _some(people, start + rows)))
+            start += len(slate)
         return cls.joined(parts)
 
     @classmethod
@@ -136,14 +144,39 @@ class Panel:
         values = np.concatenate([part.truth.values for part in parts])
         lengths = np.concatenate([part.truth.lengths for part in parts])
         slate = Slate.stacked([part.slate for part in parts])
-        return cls(slate, Ragged(values, offsets_of(lengths)), sum(part.total for part in parts))
+        names = [part.people for part in parts if part.people is not None]
+        people = np.concatenate(names) if len(names) == len(parts) else None
+        return cls(slate, Ragged(values, offsets_of(lengths)), sum(part.total for part in parts), people)
 
     def __len__(self) -> int:
         return len(self.slate)
 
     def take(self, rows: Longs, total: int | None = None) -> Panel:
         """Some of the queries, as if ``total`` had been asked; by default only they were."""
-        return Panel(self.slate.rows(rows), self.truth.take(rows), len(rows) if total is None else total)
+        total = len(rows) if total is None else total
+        return Panel(self.slate.rows(rows), self.truth.take(rows), total, _some(self.people, rows))
+
+    @property
+    def person(self) -> Longs:
+        """``int64[B]``: a number for who asks each query, from 0."""
+        if "person" not in self.memo:
+            self.memo["person"] = np.arange(len(self)) if self.people is None else numbered(self.people)
+        return self.memo["person"]
+
+    def parts(self, n: int, rng: np.random.Generator) -> Longs:
+        """``int64[B]``: which of ``n`` random parts of like size each query belongs to; a person is in one alone."""
+        count = int(self.person.max(initial=-1)) + 1
+        part = np.empty(count, np.int64)
+        part[rng.permutation(count)] = np.arange(count) * n // max(1, count)
+        return part[self.person]
+
+    def error(self, values: Doubles) -> float:
+        """Standard error of the sum of ``values`` (``float64[B]``) over all queries asked; those left out have 0.
+
+        What one person is asked errs together.
+        """
+        sums = np.bincount(self.person, weights=values)
+        return float(np.sqrt(max(0.0, (sums**2).sum() - sums.sum() ** 2 / max(1, self.total))))
 
     def targets(self) -> tuple[Longs, Longs]:
         """Rows and places of the true items within the slates."""
@@ -155,6 +188,10 @@ class Panel:
         """Mean NDCG at k over all queries asked, ranking the places by ``scores[B, K]``; NaN comes last."""
         hidden = np.where(self.slate.filled & ~np.isnan(scores), scores, -np.inf)
         return float(ndcg_of_scores(hidden, self, self.targets(), k).sum()) / max(1, self.total)
+
+
+def _some(people: Names | None, rows: Longs) -> Names | None:
+    return None if people is None else people[rows]
 
 
 def find_targets(slate: Slate, truth: Ragged) -> tuple[Longs, Longs]:

@@ -38,7 +38,7 @@ class Balance:
         self._targets, self._warm = targets, (targets[0][warm], targets[1][warm])
         alone = self._ndcg(np.where(self.cold, -np.inf, scores), self._warm)
         self.reference = float(alone.sum())
-        self.allowed = min(MAY_COST * _standard_error(alone, panel.total), MOST_COST * self.reference)
+        self.allowed = min(MAY_COST * panel.error(alone), MOST_COST * self.reference)
 
     def value(self, scores: Floats) -> float:
         """The sum of NDCG of all truths."""
@@ -96,8 +96,3 @@ def best_line(balance: Balance, warm: Floats, cold: Floats) -> tuple[float, floa
 
 def _lines(unit: float) -> Iterable[tuple[float, float]]:
     return ((gain, units * unit) for gain in GAINS for units in UNITS)
-
-
-def _standard_error(values: Doubles, total: int) -> float:
-    """Of the sum of ``total`` values, of which those that are not given are 0."""
-    return float(np.sqrt(max(0.0, (values**2).sum() - values.sum() ** 2 / max(1, total))))

@@ -133,14 +133,20 @@ class Learned(Fuser):
     def with_sources(self, sources: tuple[str, ...]) -> Self:
         """The same weights and network over other sources; the network hears nothing of those it did not know."""
         other = type(self)(self.config.model_copy(update={"sources": sources}))
-        other.base, other.gains = self.base.with_sources(sources), self.gains
+        other.base = self.base.with_sources(sources)
         other.circumstances = self.circumstances
         places = np.array([self.config.sources.index(name) if name in self.config.sources else -1 for name in sources])
         other.heard = (places >= 0) & self.heard[places]
         gone = set(self.config.sources) - set(sources)
         other.met = self.met & np.array([name not in gone for name in self.config.vectors], dtype=bool)
-        other.nets = tuple(other._net_over(places, net) for net in self.nets)
+        other.nets = tuple(other._net_over(places, net) for net in self.nets) if other.heard.any() else ()
+        other.gains = self.gains[: len(other.nets)]
         return other
+
+    @property
+    def warm(self) -> tuple[str, ...]:
+        """Those that the network knows; the others are for items without events."""
+        return tuple(name for name, known in zip(self.config.sources, self.heard, strict=True) if known)
 
     def contributions(self, slate: Slate) -> Floats:
         """``float32[B, K, S]``: weight times standard score, and the source's part of the correction.
@@ -198,11 +204,12 @@ class Learned(Fuser):
         base = self.base.contributions(slate).sum(axis=2)
         bags = min(self.config.bags, DRAFT_BAGS) if draft else self.config.bags
         lesson = _Lesson(sample, sheet, base, hits(sample))
-        parts = np.array_split(run.rng("lists held back from a fuser").permutation(len(sample)), round(1 / HELD))
+        n_parts = round(1 / HELD)
+        part = sample.parts(n_parts, run.rng("lists held back from a fuser"))
         nets: list[Net] = []
         reached = np.zeros(1 + len(GAINS))
         for bag, own in enumerate(_runs(run, bags)):
-            held = np.sort(parts[bag % len(parts)])
+            held = np.flatnonzero(part == bag % n_parts)
             net = self._bag(lesson, held, own, draft=draft)
             nets += [] if net is None else [net]
             reached += self._values(net, lesson, held)

@@ -36,10 +36,9 @@ def drawn(panel: Panel, most: int, run: Run) -> Panel:
 
 
 def halved(panel: Panel, run: Run) -> tuple[Panel, Panel]:
-    """The panel's queries in two random halves."""
-    order = run.rng("halves of a fuser").permutation(len(panel))
-    middle = len(panel) // 2
-    return panel.take(np.sort(order[:middle])), panel.take(np.sort(order[middle:]))
+    """The panel's queries in two random halves; who asks several is in one of them."""
+    part = panel.parts(2, run.rng("halves of a fuser"))
+    return panel.take(np.flatnonzero(part == 0)), panel.take(np.flatnonzero(part == 1))
 
 
 def evidence(panel: Panel, sources: tuple[str, ...], normalise: Literal["z", "minmax"]) -> Floats:

@@ -93,7 +93,7 @@ class Stack(Fuser):
     def fit_trees(self, panel: Panel, run: Run) -> Self:
         """Learn the trees alone; none are kept where they gain nothing out of fold."""
         self.trees = ()
-        folds = run.rng("folds of the stack").integers(self.config.folds, size=len(panel))
+        folds = panel.parts(self.config.folds, run.rng("folds of the stack"))
         table = _Table.of(panel, self, self._honest_scores(panel, folds, run))
         if table.n_queries < FEWEST:
             return self
@@ -200,11 +200,17 @@ class Stack(Fuser):
         scores = np.where(slate.filled, self._base_scores(slate), 0).astype(np.float32)
         for fold in np.unique(folds) if self.base.flexible and len(panel) >= FEWEST else ():
             own, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-            base = type(self.base)(self.base.config).fit(panel.take(others), run)
+            base = self._base_anew(panel.take(others), run)
             part = slate.rows(own)
             warm = part.filled & ~is_cold(part)
             scores[own] = np.where(warm, base.contributions(part).sum(axis=2), scores[own])
         return scores
+
+    def _base_anew(self, panel: Panel, run: Run) -> Fuser:
+        """The base learned from other lists; sources that it has for items without events alone stay so."""
+        config = self.base.config
+        fresh = type(self.base)(config.model_copy(update={"sources": self.base.warm}))
+        return fresh.fit(panel, run).with_sources(config.sources)
 
     def _scores(self, slate: Slate, base: Floats) -> Floats:
         if not self.trees or not slate.width:
@@ -326,7 +332,7 @@ class _Table:
         best = max(ROUNDS, key=lambda rounds: gains[rounds].sum())
         total = max(1, self.panel.total)
         gain: Doubles = gains[best]
-        se = float(np.sqrt(max(0.0, (gain**2).sum() - gain.sum() ** 2 / total))) / total
+        se = self.panel.error(gain) / total
         return best, np.array([before.sum() / total, gain.sum() / total, se, best])
 
     def _moved(self, found: Doubles) -> Floats:

@@ -49,7 +49,8 @@ def choose(fusers: list[Values], sources: list[str], a: Panel, b: Panel, run: Ru
     kept = list(fuser.config.sources)
     singles = {name: (_single(name).value(a), _single(name).value(b)) for name in sources}
     tried += [{"kind": f"{name} alone", "a": va, "b": vb} for name, (va, vb) in singles.items()]
-    tried.append({"kind": f"{_label(fusers[best])}, after dropping", "a": fuser.value(a), "b": fuser.value(b)})
+    on_a = _crossed(fusers[best], kept, a, run) if crossed else fuser.value(a)
+    tried.append({"kind": f"{_label(fusers[best])}, after dropping", "a": on_a, "b": fuser.value(b)})
     champion = max(singles, key=lambda name: singles[name][0])
     if fuser.value(b) <= singles[champion][1]:
         dropped |= {
@@ -78,7 +79,8 @@ def _without_useless(values: Values, sources: list[str], a: Panel, b: Panel, run
     fuser = _learned(values, kept, a, run)
     if flexible and dropped:
         whole = _learned(values, sources, a, run)
-        if whole.value(a) > fuser.value(a) and whole.value(b) > fuser.value(b):
+        on_a = [_crossed(values, some, a, run) for some in (sources, kept)]
+        if on_a[0] > on_a[1] and whole.value(b) > fuser.value(b):
             return whole, {}
     return fuser, dropped
 

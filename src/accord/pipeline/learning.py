@@ -88,7 +88,7 @@ def learn(spec: PipelineSpec, split: Split, run: Run, *, refit: bool = True, kee
         raise InputError("no source applies to this data", value=work.skipped)
     tuned: list[dict[str, Any]] = []
     told: dict[str, Any] = {}
-    if len(work.split.valid) < FEWEST:
+    if not work.may_choose:
         choice = work.unchosen(sources)
         fuser = choice.fuser
     else:
@@ -159,6 +159,12 @@ class _Work:
         return fit_sources(fresh, data, self.run, label)[0]
 
     @property
+    def may_choose(self) -> bool:
+        """Whether enough is held back to choose a fusion on, of two people at least: one for each half."""
+        valid = self.split.valid
+        return len(valid) >= FEWEST and len(np.unique(valid.queries.users)) > 1
+
+    @property
     def stack_values(self) -> Values | None:
         """The table of the stack, where the specification has one."""
         return next((values for values in self.spec.fusers if values["kind"] == STACK), None)
@@ -189,8 +195,10 @@ class _Work:
 
     def unchosen(self, sources: Sources) -> Choice:
         """Equal weights of all sources, where there is too little validation to choose on."""
+        valid = self.split.valid
         self.skipped["choosing"] = (
-            f"{len(self.split.valid)} held-back queries are fewer than the {FEWEST} needed; all sources count alike"
+            f"{len(valid)} held-back queries of {len(np.unique(valid.queries.users))} people are fewer than needed "
+            f"({FEWEST}, of two people at least); all sources count alike"
         )
         return Choice(Weighted(sources=tuple(sources)), list(sources))
 

@@ -243,7 +243,7 @@ def panel(
     sources: Sources, queries: Queries, truth: Ragged, known: ItemFacts, depth: int, spaces: Spaces = NOWHERE
 ) -> Panel:
     """What the sources say of held-back queries, and what came up: the food of fusers."""
-    return Panel.of(_panel_chunks(sources, queries, truth, known, depth, spaces))
+    return Panel.of(_panel_chunks(sources, queries, truth, known, depth, spaces), queries.users)
 
 
 def _panel_chunks(

@@ -16,7 +16,7 @@ from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.core.state import file_digest
 from accord.data.holdout import Split
-from accord.pipeline.spec import PipelineSpec
+from accord.pipeline.spec import PipelineSpec, make
 
 
 def identity(part: Part) -> tuple[Any, ...]:
@@ -27,7 +27,9 @@ def identity(part: Part) -> tuple[Any, ...]:
 
 def chosen_on(spec: PipelineSpec, sources: Mapping[str, Recommender], split: Split) -> tuple[Any, ...]:
     """All that a fusion of the sources depends on; their fits follow from the data."""
-    return (spec, list(sources), [identity(source) for source in sources.values()], split.train, split.valid)
+    fusers = [make("fusers", values, "fusers", sources=tuple(sources)) for values in spec.fusers]
+    parts = [identity(part) for part in (*sources.values(), *fusers)]
+    return (spec, list(sources), parts, split.train, split.valid)
 
 
 @cache

@@ -76,8 +76,9 @@ def judge(candidate: Pipeline, live: Pipeline, data: Dataset, holdout: Holdout, 
     if len(holdout) > MOST:
         holdout = holdout.take(np.sort(run.rng("refresh queries").permutation(len(holdout))[:MOST]))
     values = [ndcg.of(Judged.of(lists(one, data, holdout), holdout.truth), K) for one in (candidate, live)]
-    difference, error = mean_and_error(values[0] - values[1])
-    interval = paired_bootstrap((values[0] - values[1])[:, None], seed=run.seed)[0]
+    people = holdout.queries.users
+    difference, error = mean_and_error(values[0] - values[1], people)
+    interval = paired_bootstrap((values[0] - values[1])[:, None], seed=run.seed, people=people)[0]
     means = [float(value.mean()) for value in values]
     return Verdict(len(holdout), items, METRIC, means[0], means[1], difference, error, interval.low, interval.high)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from accord.core.dataset import Dataset
 from accord.core.errors import CannotFit
-from accord.core.roles import Recommender
+from accord.core.roles import Encoder, Recommender
 from accord.core.run import Run
 from accord.data.pooling import pool_texts
 from accord.encode.columns import encode_columns
@@ -24,18 +24,26 @@ class Fits:
         self.made = 0
         """How many sources were fitted, or taken over from an interrupted job."""
         self._plain = replace(data, items=pool_texts(data))
-        self._encoded: list[tuple[dict[str, Values], Dataset]] = []
+        self._encoded: list[tuple[dict[str, Values], Dataset, dict[str, Encoder]]] = []
         self._fitted: dict[str, list[tuple[Any, Recommender]]] = {}
 
     def data(self, spec: PipelineSpec) -> Dataset:
         """The events to learn from, with all encoded columns."""
-        for encoders, data in self._encoded:
-            if encoders == spec.encoders:
-                return data
+        return self._encoded_by(spec)[0]
+
+    def encoders(self, spec: PipelineSpec) -> dict[str, Encoder]:
+        """What made the encoded columns."""
+        return self._encoded_by(spec)[1]
+
+    def _encoded_by(self, spec: PipelineSpec) -> tuple[Dataset, dict[str, Encoder]]:
+        for values, data, encoders in self._encoded:
+            if values == spec.encoders:
+                return data, encoders
         made = {name: make("encoders", values, f"encoders.{name}") for name, values in spec.encoders.items()}
-        data = encode_columns(made, self._plain, self.run)[0]
-        self._encoded = [*self._encoded[:1], (spec.encoders, data)]
-        return data
+        data, skipped = encode_columns(made, self._plain, self.run)
+        made = {name: encoder for name, encoder in made.items() if name not in skipped}
+        self._encoded = [*self._encoded[:1], (spec.encoders, data, made)]
+        return data, made
 
     def source(self, spec: PipelineSpec, name: str) -> Recommender | None:
         """One source, fitted; None where it does not apply to the data with these values.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from accord import __version__
-from accord.core.arrays import Floats
+from accord.core.arrays import Floats, Names
 from accord.core.dataset import Dataset
 from accord.core.digest import digest_of
 from accord.core.errors import InputError
@@ -183,7 +183,7 @@ class _Search:
         return {
             "objective": self.judge.alone or "fused",
             "half_a": {"queries": len(self.judge.whole), "untuned": self.first.value, "best": judged.value},
-            "half_b": _confirmed(unseen[0], unseen[1], self.run.seed),
+            "half_b": _confirmed(unseen[0], unseen[1], self.judge.unseen.queries.users, self.run.seed),
             "values": [self._change(path, options, best) for path, options in self.space.items()],
             "importance": self.study.importance(),
             "trials": self.study.facts(self.names),
@@ -198,10 +198,10 @@ class _Search:
         return {"path": path, "searched": tried, "untuned": before, "best": after}
 
 
-def _confirmed(untuned: Floats, tuned: Floats, seed: int) -> dict[str, Any]:
+def _confirmed(untuned: Floats, tuned: Floats, people: Names, seed: int) -> dict[str, Any]:
     """Both figures on queries that no trial has seen, and the paired interval of what lies between them."""
-    means = [dict(zip(("value", "se"), mean_and_error(values), strict=True)) for values in (untuned, tuned)]
-    interval = paired_bootstrap((tuned - untuned)[:, None], seed=seed)[0]
+    means = [dict(zip(("value", "se"), mean_and_error(values, people), strict=True)) for values in (untuned, tuned)]
+    interval = paired_bootstrap((tuned - untuned)[:, None], seed=seed, people=people)[0]
     return {"queries": len(tuned), "untuned": means[0], "best": means[1], **asdict(interval)}
 
 

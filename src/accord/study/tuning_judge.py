@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ class Judgement:
     """NDCG@10 on half A; not a number where no source applies to the data."""
     fuser: int | None
     """The number of the fuser that did best; None for a source alone."""
+    alone: dict[str, float] = field(default_factory=dict[str, float])
+    """NDCG@10 on half A of the sources that were reported, in their order."""
 
 
 class Judge:
@@ -59,7 +61,8 @@ class Judge:
                 f"fewer than {FEWEST} validation queries", value=len(valid), remedy="Tuning needs more events."
             )
         a, b = halves(valid, run, 2 * enough(valid, queries))
-        self.parts, self.whole, self.unseen = (valid.take(a[::2]), valid.take(a[1::2])), valid.take(a), valid.take(b)
+        self.whole, self.unseen = valid.take(a), valid.take(b)
+        self.parts = [self.whole.take(part) for part in halves(self.whole, run, 2 * len(a))]
         self.fits = Fits(self.split.train, run)
         self._known: dict[str, Judgement] = {}
 
@@ -99,10 +102,26 @@ class Judge:
         first: Sequence[str] = (),
         report: Report | None = None,
     ) -> Judgement:
-        """What the pipeline is worth on half A with the best of some fusers (all but stacks, unless given)."""
-        if spec.digest not in self._known:
-            self._known[spec.digest] = self._value(spec, self.sources(spec, first, report), fusers)
-        return self._known[spec.digest]
+        """What the pipeline is worth on half A with the best of some fusers (all but stacks, unless given).
+
+        Values that were judged before are reported as they were then, so that a job that goes on, which has forgotten
+        them, does the same as one that was never stopped.
+        """
+        known = self._known.get(spec.digest)
+        if known is None:
+            alone = dict[str, float]()
+
+            def noted(name: str, value: float) -> None:
+                alone[name] = value
+                if report is not None:
+                    report(name, value)
+
+            sources = self.sources(spec, first, noted)
+            known = self._known[spec.digest] = replace(self._value(spec, sources, fusers), alone=alone)
+        elif report is not None:
+            for name, value in known.alone.items():
+                report(name, value)
+        return known
 
     def _value(self, spec: PipelineSpec, sources: Sources, fusers: Sequence[int] | None) -> Judgement:
         if not sources:
@@ -122,7 +141,8 @@ class Judge:
             fuser = _made(spec, judgement.fuser, sources)
             fuser.fit(Panel.joined(self._panels(sources, spec)), self.run)
         popular = make("sources", {"kind": "popular"}, FALLBACK).fit(data, self.run)
-        slate = Pipeline(spec, data, sources, fuser, popular).recommend(self.unseen.queries, K)
+        pipeline = Pipeline(spec, data, sources, fuser, popular, self.fits.encoders(spec))
+        slate = pipeline.recommend(self.unseen.queries, K)
         return ndcg.of(Judged.of(slate, self.unseen.truth), K)
 
     def _crossed(self, spec: PipelineSpec, number: int, sources: Sources, panels: list[Panel]) -> float:
@@ -138,7 +158,7 @@ class Judge:
         return self._heard(sources, spec, self.whole)
 
     def _heard(self, sources: Sources, spec: PipelineSpec, part: Holdout) -> Panel:
-        spaces = Spaces.named(read_by_fusers(spec), self.fits.data(spec), sources, {})
+        spaces = Spaces.named(read_by_fusers(spec), self.fits.data(spec), sources, self.fits.encoders(spec))
         depth = min(DEPTH, spec.depth)
         return panel(sources, part.queries, part.truth, ItemFacts.of(self.split.train), depth, spaces)
 
