@@ -63,3 +63,40 @@ def test_holm_by_hand():
     assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm(np.array([0.6, 0.7])).tolist() == [1.0, 1.0]
     assert len(holm(np.empty(0))) == 0
+
+
+def test_what_one_person_is_asked_errs_together():
+    each = np.random.default_rng(0).normal(0.1, 1, (500, 1))
+    asked, people = np.repeat(each, 4, axis=0), np.repeat([f"u{number}" for number in range(500)], 4)
+    (once,), (fooled,) = paired_bootstrap(each, 2000), paired_bootstrap(asked, 2000)
+    (knowing,) = paired_bootstrap(asked, 2000, people=people)
+    assert knowing.difference == pytest.approx(once.difference)
+    assert knowing.high - knowing.low == pytest.approx(once.high - once.low, rel=0.1)
+    assert fooled.high - fooled.low < 0.6 * (knowing.high - knowing.low)
+    assert mean_and_error(asked[:, 0], people) == pytest.approx(mean_and_error(each[:, 0]), rel=1e-3)
+
+
+def test_people_who_are_asked_once_change_nothing():
+    values, people = np.random.default_rng(1).normal(size=(90, 2)), np.arange(90).astype(str)
+    assert paired_bootstrap(values, 300, people=people) == paired_bootstrap(values, 300)
+    assert mean_and_error(values[:, 0], people) == pytest.approx(mean_and_error(values[:, 0]))
+    values[::7, 1] = np.nan
+    assert paired_bootstrap(values, 300, people=people) == paired_bootstrap(values, 300)
+
+
+def test_people_asked_unlike_often_have_an_honest_interval():
+    """400 experiments of 40 people who are asked 1 to 12 times, each with a bent of their own; the mean is 0."""
+    rng = np.random.default_rng(2)
+    covered = []
+    for _ in range(400):
+        people = np.repeat(np.arange(40), rng.integers(1, 13, 40))
+        values = rng.normal(size=40)[people] + 0.3 * rng.normal(size=len(people))
+        (interval,) = paired_bootstrap(values[:, None], 400, people=people)
+        covered.append(interval.low <= 0 <= interval.high)
+    assert 0.88 <= np.mean(covered) <= 0.98
+
+
+def test_one_person_alone_has_no_error():
+    mean, error = mean_and_error(np.array([0.0, 1.0]), np.array(["a", "a"]))
+    assert mean == 0.5
+    assert math.isnan(error)

@@ -263,3 +263,20 @@ def test_the_seed_decides(kind):
     one, same, other = (scores_of(fuser.fit(panel, replace(RUN, seed=seed)), judge) for fuser, seed in seeds)
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_over_sources_it_never_heard_of_it_is_the_weighted_sum(kind):
+    """As among items without events, which none of the sources it learned from may score."""
+    fuser, judge = of_histories(kind), by_history(20, seed=1)
+    facts = {name.replace("short", "new"): values for name, values in judge.slate.facts.items()}
+    slate = replace(judge.slate.with_column("new", judge.slate.column("short")), facts=facts | judge.slate.facts)
+    judge = replace(judge, slate=slate)
+    others = fuser.with_sources(("new",))
+    assert others.nets == ()
+    assert others.warm == ()
+    assert others.gains.shape == (0,)
+    assert np.isfinite(scores_of(others, judge)).all()
+    assert fuser.with_sources(("short", "new")).warm == ("short",)
+    loaded = type(others)(others.config).load_state(others.state())
+    np.testing.assert_array_equal(scores_of(loaded, judge), scores_of(others, judge))

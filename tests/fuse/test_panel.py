@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accord.core.arrays import Ragged
+from accord.core.run import Run
 from accord.core.slate import Slate
 from accord.evaluate.metrics import ndcg
+from accord.evaluate.significance import mean_and_error
 from accord.fuse.base import EVENTS, Panel, find_targets, is_cold, ranged, standardised
+from accord.fuse.likelihood import halved
 from accord.testing import planted
 
 NAN = np.nan
@@ -53,6 +56,60 @@ def test_a_spread_of_zero_is_no_opinion():
     flat = hand_made().with_column("a", np.full((2, 3), 7, np.float32))
     assert not standardised(flat, ("a",))[1].any()
     assert not ranged(flat, ("a",))[1].any()
+
+
+def asked_often() -> Panel:
+    """60 queries of 12 people, one of whom asks 20."""
+    made = planted_panel()
+    return replace(made, people=np.array([f"u{max(0, row - 19) % 12}" for row in range(len(made))], dtype=object))
+
+
+def planted_panel() -> Panel:
+    rng = np.random.default_rng(0)
+    items = np.argsort(rng.random((60, 30)), axis=1)[:, :5].astype(np.int32)
+    return Panel(Slate(items, {"a": rng.random((60, 5)).astype(np.float32)}), Ragged.of(items[:, :1].tolist()), 60)
+
+
+def test_parts_hold_whole_people():
+    panel = asked_often()
+    part = panel.parts(3, np.random.default_rng(0))
+    assert set(part) == {0, 1, 2}
+    assert all(len(set(part[panel.people == name])) == 1 for name in set(panel.people))
+    once = planted_panel().parts(3, np.random.default_rng(0))
+    assert np.bincount(once).tolist() == [20, 20, 20]
+    assert np.array_equal(part, panel.take(np.arange(60)).parts(3, np.random.default_rng(0)))
+    assert not len(panel.take(np.arange(0)).parts(3, np.random.default_rng(0)))
+
+
+def test_halves_of_a_panel_hold_whole_people():
+    panel = asked_often()
+    halves = halved(panel, Run(cache=None))
+    assert sorted(np.concatenate([half.slate.items for half in halves]).tolist()) == sorted(panel.slate.items.tolist())
+    assert not set(halves[0].people) & set(halves[1].people)
+    assert sum(half.total for half in halves) == 60
+
+
+def test_errors_of_a_panel_are_of_people():
+    values = np.random.default_rng(1).random(60)
+    panel = asked_often()
+    assert planted_panel().error(values) == pytest.approx(60 * mean_and_error(values)[1], rel=0.01)
+    assert replace(planted_panel(), people=np.arange(60)).error(values) == planted_panel().error(values)
+    bent = np.repeat([0.0, 1.0], 30)
+    sure, unsure = planted_panel().error(bent), replace(planted_panel(), people=np.repeat(range(6), 10)).error(bent)
+    assert unsure > 2.5 * sure
+    assert panel.take(np.arange(20)).people is not None
+    joined = Panel.joined([panel.take(np.arange(20)), panel.take(np.arange(20, 60))])
+    assert joined.people.tolist() == panel.people.tolist()
+
+
+def test_panels_of_chunks_know_who_asked():
+    """Queries whose truth nobody offered are left out, and so are those who asked them."""
+    panel = planted_panel()
+    truth = Ragged.of([[items[0]] if row % 3 else [29_000] for row, items in enumerate(panel.slate.items)])
+    chunks = [(panel.slate.rows(rows), truth.take(rows)) for rows in (np.arange(25), np.arange(25, 60))]
+    found = Panel.of(chunks, np.arange(60).astype(object))
+    assert found.people.tolist() == [row for row in range(60) if row % 3]
+    assert found.total == 60
 
 
 def test_cold_places():

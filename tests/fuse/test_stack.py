@@ -281,3 +281,17 @@ def test_items_without_events_keep_the_scores_of_the_base_that_is_served():
     stack.base = ByHeart(sources=NAMES).fit(panel, RUN)
     scores = stack._honest_scores(panel, np.arange(len(panel)) % 3, RUN)
     assert np.array_equal(scores, stack.base.contributions(panel.slate).sum(axis=2))
+
+
+def test_a_base_is_judged_over_the_sources_that_it_learned_from():
+    """Sources of items without events alone have no part in what the folds teach."""
+    pytest.importorskip("torch")
+    panel = world()
+    panel = replace(panel, slate=panel.slate.with_column("fresh", panel.slate.column("left")))
+    gate = {"kind": "gate", "epochs": 2}
+    stack = Stack(sources=NAMES, min_leaf=20, bags=1, base=gate).fit(world(), RUN).with_sources((*NAMES, "fresh"))
+    assert stack.base.warm == NAMES
+    folds = panel.parts(3, np.random.default_rng(0))
+    plain = Stack(sources=NAMES, min_leaf=20, bags=1, base=gate).fit(world(), RUN)
+    wanted = plain._honest_scores(panel, folds, RUN)
+    np.testing.assert_allclose(stack._honest_scores(panel, folds, RUN), wanted, atol=1e-5)

@@ -51,6 +51,13 @@ def test_everything_tried_is_written_down_with_both_halves() -> None:
     assert choice.tried[2]["b"] == pytest.approx(b.ndcg(rank.contributions(b.slate).sum(axis=2)))
 
 
+def test_after_dropping_half_a_is_judged_as_the_others_are() -> None:
+    pytest.importorskip("torch")
+    choice = choose([WEIGHTED, GATE], SOURCES, by_history(1), by_history(2), shop.run())
+    assert not choice.dropped
+    assert choice.tried[-1] == {**choice.tried[1], "kind": f"{choice.tried[1]['kind']}, after dropping"}
+
+
 def test_half_b_does_not_say_which_fuser() -> None:
     """The fuser that is best on half A is taken, whether half B agrees or not."""
     a, b = panel(300, seed=1), panel(300, seed=2)

@@ -180,6 +180,17 @@ def test_where_nothing_can_be_held_back_all_sources_count_alike(
     assert slate.filled.all()
 
 
+@pytest.mark.parametrize("deeper", [False, True])
+def test_a_log_of_one_person_is_learned_from(shop_data: Dataset, *, deeper: bool) -> None:
+    """Many questions of one person make no two halves."""
+    order = np.random.default_rng(0).permutation(150)
+    data = shop.of_events([3] * 150, (order % 60).tolist(), shop_data)
+    split = splits.leave_last(data)[0]
+    learned = learn(shop.small(), splits.deeper_validation(split, 100) if deeper else split, shop.run())
+    assert "people" in learned.skipped["choosing"]
+    assert learned.pipeline.recommend(learned.pipeline.queries(["u3", "nobody"]), 5).filled.any(axis=1).all()
+
+
 def test_a_person_of_one_event_among_others_is_no_trouble(shop_data: Dataset) -> None:
     lonely = shop_data.with_events((shop_data.event_users != 7) | (np.arange(shop_data.n_events) % 8 == 0))
     learned = learn(shop.small(), splits.leave_last(lonely)[0], shop.run())

@@ -17,6 +17,7 @@ from accord.core.slate import Slate
 from accord.data import splits
 from accord.models.content import Content
 from accord.models.item_knn import ItemKNN
+from accord.pipeline import resume
 from accord.pipeline.learning import Learned, learn
 from accord.pipeline.resume import kept_lists
 from accord.pipeline.spec import PipelineSpec
@@ -137,6 +138,18 @@ def test_another_seed_configuration_or_log_takes_nothing_wrong(
         resumed = result(job(log, config, Checkpoint(tmp_path), seed))
         assert resumed == result(job(log, config, Checkpoint(), seed)), name
         assert resumed != whole, name
+
+
+def test_a_fuser_whose_file_has_changed_is_chosen_anew(
+    data: Dataset, spec: PipelineSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job(data, spec, Checkpoint(tmp_path))
+    known = resume._source_digest
+    monkeypatch.setattr(resume, "_source_digest", lambda name: known(name) + "x" * name.startswith("accord.fuse."))
+    store = Checkpoint(tmp_path)
+    job(data, spec, store)
+    assert "choices" not in store.taken
+    assert store.taken["fits"] > 0
 
 
 def test_lists_are_kept_with_their_columns_and_facts(tmp_path: Path) -> None:

@@ -200,6 +200,41 @@ def test_a_tuning_that_was_stopped_ends_as_one_that_was_not(
     assert again.facts["half_b"] == whole.facts["half_b"]
 
 
+@pytest.mark.parametrize("calls", [5, 14])
+def test_a_tuning_that_gave_trials_up_goes_on_as_one_that_was_not_stopped(
+    shop_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    """What was judged before counts for giving up as much as what is judged anew."""
+    few = '[tune.space]\n"sources.knn.k" = [1, 2, 3, 5]\n"sources.content.k" = [1, 5]\n'
+
+    def tuned(out: Path, trials: int) -> Tuning:
+        return tune_dataset(shop_folder, spec(few), SplitSettings(), shop.run(), out, Budget(trials))
+
+    whole = tuned(tmp_path / "whole", 20)
+    assert any(trial["state"] != "complete" for trial in whole.facts["trials"])
+    tuned(tmp_path / "parts", calls)
+    again = tuned(tmp_path / "parts", 20)
+    assert _timeless(again.facts["trials"]) == _timeless(whole.facts["trials"])
+
+
+def test_what_was_judged_before_is_reported_again(split: Split, fits: Counter[str]) -> None:
+    judge, told = Judge(split, shop.run(), 3_000), list[list[tuple[str, float]]]()
+    for _ in range(2):
+        told.append([])
+        judge.value(judge.started(spec()), first=["content"], report=lambda *figure: told[-1].append(figure))
+    assert told[0] == told[1]
+    assert told[0][0][0] == "content"
+    assert fits == {"Popular": 2, "ItemKNN": 1, "Content": 1}
+
+
+def test_a_tuning_asks_people_in_one_part_alone() -> None:
+    judge = Judge(splits.leave_last(shop.world(40, 60, 3, 40).data)[0], shop.run(), 3_000)
+    people = [set(part.queries.users) for part in judge.parts]
+    assert len(judge.whole) > len(np.unique(judge.whole.queries.users))
+    assert people[0] and people[1] and not people[0] & people[1]
+    assert sum(map(len, judge.parts)) == len(judge.whole)
+
+
 PROGRAM = "from accord.cli.app import main; main()"
 
 

@@ -182,7 +182,7 @@ def _tried(fusion: Mapping[str, Any]) -> Table:
     ]
     asked: Mapping[str, Any] = fusion.get("asked") or {}
     held = f" Held back: {count(asked.get('queries'))} queries of {count(asked.get('people'))} people." if asked else ""
-    note = "Ways of mixing are chosen on half A of the validation users and confirmed on half B, which never chooses."
+    note = "Ways of mixing are chosen on half A of the validation users; half B may object to one, or to a source."
     note += held
     return Table("Ways of mixing that were tried", ["Half A", "Half B"], rows, first="Fuser", note=note)
 
