@@ -15,6 +15,7 @@ from pathlib import Path
 
 from accord.core.dataset import Dataset
 from accord.data.splits import leave_last
+from accord.study.readings import record
 from quality import ACCORD, HERE
 from stepwise import Step, System, asked, best_of, made_by, measure, prepared, reached, steps
 
@@ -56,25 +57,29 @@ def main() -> None:
         events = str(arguments.data / SET / "events.csv.gz")
         told = [ACCORD, "import", "--events", events, "--quiet", "--out", str(work / "imported")]
         subprocess.run(told, check=True)
-    held = prepared(leave_last(Dataset.load(work / "imported"))[0], work)
+    data = Dataset.load(work / "imported")
+    held = prepared(leave_last(data)[0], work)
     for system in SYSTEMS:
         if system.asked_for(arguments.systems):
             measure(system, work, arguments.minutes, LISTED, work / "environment")
-    text = page({system: steps(system, work, held, METRICS) for system in SYSTEMS}, work, command)
+    found = {system: steps(system, work, held, METRICS) for system in SYSTEMS}
+    read = record([work / "imported"], data=data.fingerprint, split="leave-last", by="benchmarks/id_transformers.py")
+    text = page(found, work, command, read["number"])
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / "id_transformers.md").write_text(text, encoding="utf-8")
     print(text)
 
 
-def page(found: dict[System, list[Step]], work: Path, command: str) -> str:
+def page(found: dict[System, list[Step]], work: Path, command: str, reading: int) -> str:
     """The whole result as Markdown."""
+    lines = ["# A transformer of ids alone, beside RecTools", "", *reached(found, work, METRICS), "", *verdict(found)]
+    made = made_by(command, [work / system.file for system in found])
+    return "\n".join([*lines, "", NOTES, f"- reading {reading} of this test on this dataset", *made])
+
+
+def verdict(found: dict[System, list[Step]]) -> list[str]:
+    """The gates, as far as what was measured can tell; a peer whose best step is its last was ended by the clock."""
     best = {system: best_of(every) for system, every in found.items() if every}
-    lines = ["# A transformer of ids alone, beside RecTools", "", *reached(found, work, METRICS), "", *verdict(best)]
-    return "\n".join([*lines, "", NOTES, *made_by(command, [work / system.file for system in found])])
-
-
-def verdict(best: dict[System, Step]) -> list[str]:
-    """The gates, as far as what was measured can tell."""
     ours = [step for system, step in best.items() if system.library == "accord"]
     if not ours:
         return []
@@ -89,7 +94,7 @@ def verdict(best: dict[System, Step]) -> list[str]:
             lines.append(
                 f"Gate: the best of RecTools' {system.name} in at most half its CPU time: "
                 f"{_met(bool(above) and share <= HALF)} (ours is {'' if above else 'not '}above it, "
-                f"after {share:.2f} of its time)."
+                f"after {share:.2f} of its time{', when it was still rising' if other is found[system][-1] else ''})."
             )
     return lines
 

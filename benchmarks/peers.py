@@ -30,6 +30,7 @@ from accord.data.splits import leave_last
 from accord.evaluate.case import Case
 from accord.evaluate.significance import paired_bootstrap
 from accord.study.environment import machine
+from accord.study.readings import record
 from quality import ACCORD, HERE
 
 SETS = ("amazon-beauty", "ml-100k")
@@ -144,12 +145,14 @@ def main() -> None:
     for name in SETS:
         folder = work / name
         if name in arguments.only or (folder / "measured").exists():
-            test, neighbours = prepared(arguments.data / name, folder)
+            test, neighbours, reading = prepared(arguments.data / name, folder)
             every = systems(neighbours)
             for system in every if name in arguments.only else ():
                 if _wanted(system, arguments.systems):
                     measure(system, folder, peers)
-            sections.append(section(name, test, every, folder))
+            sections.append(
+                section(f"{name}, leave-last-out: {len(test):,} users, reading {reading}", test, every, folder)
+            )
     text = page(sections, work)
     (HERE / "results" / "peers.md").write_text(text, encoding="utf-8")
     print(text)
@@ -170,22 +173,26 @@ def environment(folder: Path) -> Path:
     return python
 
 
-def prepared(source: Path, folder: Path) -> tuple[Holdout, int]:
-    """Import and split; writes the events for everybody. Returns the test and the most neighbours of any item.
+def prepared(source: Path, folder: Path) -> tuple[Holdout, int, int]:
+    """Import and split; writes the events for everybody.
+
+    Returns the test, the most neighbours of any item, and how often the test has been read from this folder.
 
     The test is in random order, so that its first users are a fair sample of all.
     """
     if not (folder / "imported").exists():
         command = [ACCORD, "import", "--events", str(source / "events.csv.gz"), "--quiet"]
         subprocess.run([*command, "--out", str(folder / "imported")], check=True)
-    split = leave_last(Dataset.load(folder / "imported"))[0]
+    data = Dataset.load(folder / "imported")
+    split = leave_last(data)[0]
     past, test = split.refit, split.tests["test"]
     test = test.take(np.random.default_rng(0).permutation(len(test)))
     past.save(folder / "dataset")
     matrix = csr_matrix(past.matrix)
     save_npz(folder / "matrix.npz", matrix)
     np.save(folder / "users.npy", np.array([past.user_numbers[user] for user in test.queries.users]))
-    return test, int(np.diff((matrix.T @ matrix).tocsr().indptr).max())
+    read = record([folder / "imported"], data=data.fingerprint, split="leave-last", by="benchmarks/peers.py")
+    return test, int(np.diff((matrix.T @ matrix).tocsr().indptr).max()), read["number"]
 
 
 def measure(system: System, folder: Path, peers: Path) -> None:
@@ -202,9 +209,9 @@ def measure(system: System, folder: Path, peers: Path) -> None:
     subprocess.run(command, check=True, env={**os.environ, **single})
 
 
-def section(name: str, test: Holdout, every: list[System], folder: Path) -> str:
+def section(title: str, test: Holdout, every: list[System], folder: Path) -> str:
     """The table of one set."""
-    lines = [f"## {name}, leave-last-out: {len(test):,} users", ""]
+    lines = [f"## {title}", ""]
     for model in dict.fromkeys(system.model for system in every):
         rows = [(folder / "measured" / system.file, system) for system in every if system.model == model]
         rows = [(path, system) for path, system in rows if path.with_suffix(".json").exists()]
