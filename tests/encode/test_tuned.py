@@ -138,6 +138,8 @@ def test_what_is_learned_for_hidden_items_does_not_know_who_met_them(data: Datas
     alone = Tuned(**SMALL | {"epochs": 1}).learn(fewer, RUN)
     np.testing.assert_array_equal(again.vectors["m"], work.split.train.vectors["m"])
     np.testing.assert_allclose(again.vectors["t"], alone.encode(data.items, RUN), atol=1e-5)
+    few = data.with_events(data.event_users < 5)  # nobody to learn from
+    assert set(work._learned_anew(replace(few, vectors=work.split.train.vectors)).vectors) == {"m"}
     assert np.abs(again.vectors["t"] - work.split.train.vectors["t"]).max() > 1e-3
 
 

@@ -31,6 +31,7 @@ from accord.learn.watch import tracker_of
 
 CONFIG = TrainConfig(epochs=12, patience=0, lr=0.2, average=0.5)
 HERE = Path(__file__).parent
+SINGLE = {**os.environ, "OMP_NUM_THREADS": "1"}
 T = TypeVar("T")
 
 
@@ -147,21 +148,32 @@ def test_accumulated_batches_are_one_large_batch(monkeypatch):
     np.testing.assert_allclose(weights(first), weights(second), rtol=1e-5)
 
 
+def by_two(folder, *more: str) -> list[dict]:
+    """What two processes of ``torchrun`` tell."""
+    port = str(20_000 + os.getpid() % 20_000)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
+    script = [str(HERE / "two_processes.py"), str(folder), *more]
+    done = subprocess.run([*command, *script], capture_output=True, text=True, timeout=120, env=SINGLE)
+    assert done.returncode == 0, done.stderr
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
+
+
 @pytest.mark.slow
 def test_two_processes_do_what_one_does(tmp_path):
     """``torchrun`` with two processes takes the steps of one process that adds up two batches."""
-    port = str(20_000 + os.getpid() % 20_000)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
-    script = [str(HERE / "two_processes.py"), str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*command, *script], capture_output=True, text=True, timeout=120, env=environment)
-    assert done.returncode == 0, done.stderr
-    told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    told = by_two(tmp_path)
     assert told[0] == told[1]
-    subprocess.run([sys.executable, *script, "alone"], check=True, timeout=60, env=environment)
-    np.testing.assert_allclose(
-        told[0]["weights"], json.loads((tmp_path / "alone.json").read_text())["weights"], rtol=1e-5
-    )
+    script = [str(HERE / "two_processes.py"), str(tmp_path), "alone"]
+    subprocess.run([sys.executable, *script], check=True, timeout=60, env=SINGLE)
+    alone = json.loads((tmp_path / "alone.json").read_text())
+    np.testing.assert_allclose(told[0]["weights"], alone["weights"], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_processes_that_see_other_figures_stop_together(tmp_path):
+    """Sums differ in the last digit from one GPU to the next; what the first process sees counts."""
+    told = by_two(tmp_path, "apart")
+    assert told[0] == told[1]
 
 
 def test_half_precision_learns_too():

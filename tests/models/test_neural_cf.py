@@ -18,6 +18,7 @@ from accord.models import pair_net
 from accord.models.history_means import Ahead, MeanBatch, mean_rows
 from accord.models.neural_cf import NeuralCF
 from accord.models.pair_net import PairNet
+from accord.models.sequences import MET, left_out
 from accord.testing.planted import checkerboard
 
 RUN = Run(cache=None)
@@ -117,7 +118,22 @@ def test_without_an_order_a_mean_holds_all_other_items():
         torch.testing.assert_close(means[state], (vectors[4] + 0.5 * vectors[7]) / 1.5)
     torch.testing.assert_close(means[4], vectors[3])
     seen = [batch.targets.seen_items[batch.targets.seen_rows == state].tolist() for state in range(6)]
-    assert seen == [[4, 2, 7, 2, 9]] * 4 + [[1, 3]] * 2
+    assert [set(items) for items in seen] == [{4, 2, 7, 9}] * 4 + [{1, 3}] * 2
+
+
+def test_of_people_who_did_very_much_some_is_told_and_the_window_in_any_case():
+    every = np.arange(3 * MET, dtype=np.int32)
+    window = History.of([every[7:11].tolist(), [5, 6]])
+    whole = History.of([every.tolist(), [5, 6, 8]])
+    targets = left_out(window, np.ones(6, np.float32), whole, CPU)
+    rows, items = targets.seen_rows.numpy(), targets.seen_items.numpy()
+    assert (np.diff(rows) >= 0).all()
+    assert np.bincount(rows).tolist() == [MET + 4] * 4 + [3 + 2] * 2
+    for state in range(4):
+        told = items[rows == state]
+        assert set(told) >= {7, 8, 9, 10}
+        assert set(told[4:]) == set(range(0, 3 * MET, 3)), "evenly drawn"
+    assert set(items[rows == 5]) == {5, 6, 8}
 
 
 def test_a_net_refuses_to_score_a_large_catalogue_for_every_event(monkeypatch):

@@ -18,6 +18,7 @@ from accord.core.queries import Queries
 from accord.core.run import Run
 from accord.learn.judged import ndcg_at_10
 from accord.learn.packed import Packed
+from accord.models import sequential
 from accord.models.bodies import Attention, body_of, turned
 from accord.models.sequences import Batch, Windows, held_back
 from accord.models.sequential import Sequential, SequentialConfig
@@ -325,6 +326,16 @@ def test_attention_is_told_by_event_of_the_whole_history(mode):
     alone = source.attention(Queries.of([[1, 2, 3]]))
     assert alone is not None
     np.testing.assert_allclose(told[0, [0, 1, 3]], alone[0], atol=1e-6)
+
+
+def test_attention_of_many_people_is_that_of_each(monkeypatch):
+    """They are read in blocks whose longest histories differ."""
+    source = Sequential(**{**SETTINGS, "epochs": 1}).fit(DATA, RUN)
+    histories = [[1], [2, 3], [], [4, 5, 6, 7], [8], [N], [1, 3, 5], [2, 4, 6, 8, 10]]
+    whole = source.attention(Queries.of(histories))
+    monkeypatch.setattr(sequential, "CELLS", 4 * source.config.dim)
+    told = source.attention(Queries.of(histories))
+    np.testing.assert_allclose(told, whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("body", ["gated", "gru", "caser"])

@@ -310,3 +310,12 @@ def test_sources_that_have_vectors_come_first_with_people_and_interests(shop_dat
     again = evaluated(tmp_path / "data", more=f"{DENSE}\n{ials}")
     assert again.metrics["inside"] == inside
     assert again.places == places
+
+
+def test_people_of_several_interests_have_no_place_and_items_have(shop_data: Dataset, tmp_path: Path):
+    pytest.importorskip("torch")
+    shop_data.save(tmp_path / "data")
+    towers = '[sources.towers]\nkind = "two_tower"\ninterests = 2\ndim = 8\nepochs = 1\n'
+    found = evaluated(tmp_path / "data", tmp_path / "out", more=towers).metrics["inside"]["maps"][0]
+    assert (found["name"], found["n_users"]) == ("towers", 0)
+    assert found["n_items"] > 60

@@ -27,7 +27,7 @@ from accord.core.roles import Recommender
 from accord.core.run import Run
 from accord.data import splits
 from accord.data.holdout import Holdout, Split
-from accord.pipeline.space import Range
+from accord.pipeline.space import Range, holds
 from accord.pipeline.spec import PipelineSpec, read_spec, spec_of, with_values
 from accord.study.splitting import SplitSettings
 from accord.study.trial_study import STARTUP, Budget, Study
@@ -97,6 +97,7 @@ def test_the_first_trial_is_the_pipeline_as_it_stands(done: tuple[Path, Tuning])
     facts = done[1].facts
     assert facts["trials"][0]["values"][KNN] == 1
     assert facts["trials"][0]["value"] == facts["half_a"]["untuned"]
+    assert [list(trial["alone"]) for trial in facts["trials"]] == [["knn", "content"]] * TRIALS
 
 
 def test_what_is_written_says_the_same(done: tuple[Path, Tuning]) -> None:
@@ -354,6 +355,57 @@ def test_settings_of_sources_that_do_not_apply_are_not_searched(shop_data: Datas
         tune_dataset(tmp_path / "data", alone, settings, shop.run(), tmp_path / "alone", Budget(1))
 
 
+def test_the_start_is_tried_as_it_is_and_what_is_written_down_is_what_was_tried(
+    shop_folder: Path, tmp_path: Path
+) -> None:
+    text = """
+    [tune.space]
+    "sources.trending.half_life" = { low = 1.0, high = 9.0 }
+    "sources.knn.k" = { low = 1, high = 40 }
+    """
+    start = with_values(spec(text), {"sources.trending.half_life": 1.23456, KNN: 4.0})
+    found = tune_dataset(shop_folder, start, SplitSettings(), shop.run(), tmp_path, Budget(4))
+    first, *others = found.facts["trials"]
+    assert first["values"] == {"sources.trending.half_life": 1.23456, KNN: 4}
+    assert first["value"] == found.facts["half_a"]["untuned"]
+    drawn = [trial["values"]["sources.trending.half_life"] for trial in others]
+    assert drawn == [float(f"{value:.4g}") for value in drawn]
+
+
+def test_lists_among_the_choices_are_found_again() -> None:
+    assert holds([["hour"], []], ("hour",))
+    assert not holds([["hour"], []], ("day",))
+    whole = parse_range()
+    assert holds(whole, 4.0)
+    assert not holds(whole, 4.5)
+    one = study()
+    one.begin_with({"sources.a.clock": ("hour",)}, {"sources.a.clock": [[], ["hour"]]})
+    with one.trial({"sources.a.clock": [[], ["hour"]]}, []) as trial:
+        assert trial.values == {"sources.a.clock": ["hour"]}
+
+
+def test_a_start_that_waits_is_not_asked_for_again() -> None:
+    """A job may be killed between the two."""
+    killed = study()
+    for _ in range(2):
+        killed.begin_with({"sources.a.k": 3}, {"sources.a.k": parse_range()})
+    for _ in range(2):
+        reported(killed, {"a": 0.5})
+    assert [trial["values"]["sources.a.k"] for trial in killed.facts(["a"], {"sources.a.k": parse_range()})][1] != 3
+
+
+def test_a_job_that_was_refused_may_be_mended(shop_folder: Path, tmp_path: Path) -> None:
+    wrong = with_values(spec(), {"encoders.tfidf.fields": ["colour"]})
+    with pytest.raises(InputError):
+        tune_dataset(shop_folder, wrong, SplitSettings(), shop.run(), tmp_path, Budget(1))
+    assert len(job(shop_folder, tmp_path, 1).facts["trials"]) == 1
+
+
+def test_no_choices_are_refused() -> None:
+    with pytest.raises(InputError, match=r"search.*knn\.k"):
+        spec_of(shop.SMALL.replace('"knn.tau" = [4.0, inf]', '"knn.k" = []'), "x")
+
+
 def test_too_little_validation_is_said() -> None:
     few = splits.leave_last(shop.world(9, 12, 2, 6).data)[0]
     with pytest.raises(InputError, match="fewer than 40 validation queries"):
@@ -383,7 +435,7 @@ def test_a_source_below_the_median_of_earlier_trials_ends_a_trial() -> None:
         assert reported(made, {"a": place / 10}) == 1.0, "the first trials are all whole"
     assert reported(made, {"a": 0.39}) is None
     assert reported(made, {"a": 0.45}) == 1.0
-    facts = made.facts(["a"])
+    facts = made.facts(["a"], {"sources.a.k": parse_range()})
     assert [trial["state"] for trial in facts[-2:]] == ["given up", "whole"]
     assert facts[-2]["alone"] == {"a": 0.39}
     assert "a alone reached 0.3900" in facts[-2]["reason"]
@@ -408,14 +460,14 @@ def test_values_that_cannot_be_built_end_their_trial_alone() -> None:
     with made.trial({"sources.a.k": parse_range()}, []) as trial:
         raise InputError("these do not go together")
     assert (trial.value, made.done, made.best({"sources.a.k": parse_range()})) == (None, 1, None)
-    assert "do not go together" in made.facts([])[0]["reason"]
+    assert "do not go together" in made.facts([], {})[0]["reason"]
 
 
 def test_a_figure_that_is_no_number_is_no_value() -> None:
     made = study()
     with made.trial({"sources.a.k": parse_range()}, []) as trial:
         trial.value = float("nan")
-    assert made.facts([])[0]["state"] == "given up"
+    assert made.facts([], {})[0]["state"] == "given up"
 
 
 def test_the_page_keeps_hostile_text_as_text(done: tuple[Path, Tuning]) -> None:

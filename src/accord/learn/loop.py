@@ -175,7 +175,7 @@ class Loop:
         module.load_state_dict(averaged)
         module.eval()
         with torch.no_grad():
-            figure = self.task.judge()
+            figure = self.group.first_says(self.task.judge())
         training.note(loss, figure, averaged)
         module.load_state_dict(own)
 

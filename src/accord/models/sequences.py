@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from accord.core.arrays import Bools, Floats, Ints, Longs, offsets_of
+from accord.core.arrays import Bools, Floats, Ints, Longs, Ragged, offsets_of
 from accord.core.dataset import Dataset
 from accord.core.history import History
 from accord.learn.packed import Packed
@@ -21,6 +21,8 @@ SHARE = 10
 """At most one user in so many is held back, or"""
 EVENTS = 100
 """one event in so many, where that is more: people with long histories can spare one."""
+MET = 1_000
+"""So many of a person's events are told to be no choice where a log has no order; beside those of the window."""
 ALIKE = 20
 """So many batches are sorted by length together, so that the rows of each are of like length, in a random order."""
 
@@ -157,13 +159,24 @@ def inputs_of(read: History, device: torch.device) -> tuple[Packed, Tensor, Told
 def left_out(history: History, weights: Floats, whole: History, device: torch.device) -> Targets:
     """Each event of some windows as a target of its own, counting ``weights`` (``float32[E]``).
 
-    ``whole``: what the person of each window did in all, which is no choice there.
+    ``whole``: what the person of each window did in all, which is no choice there; of more than ``MET`` events so many,
+    evenly drawn, beside those of the window.
     """
-    of_window, of_event = whole.lengths, history.rows
-    states = np.repeat(np.arange(len(history.items)), of_window[of_event])
-    met = whole.items[ranges(whole.offsets[of_event], whole.offsets[of_event + 1])]
-    parts = (history.items[:, None].astype(np.int64), weights[:, None], states, met.astype(np.int64))
+    met, of_event = _met(history, whole), history.rows
+    states = np.repeat(np.arange(len(history.items)), met.lengths[of_event])
+    items = met.values[ranges(met.offsets[of_event], met.offsets[of_event + 1])]
+    parts = (history.items[:, None].astype(np.int64), weights[:, None], states, items.astype(np.int64))
     return Targets(*(tensor(part, device) for part in parts))
+
+
+def _met(history: History, whole: History) -> Ragged:
+    """The items of each window, and at most ``MET`` of what its person did in all."""
+    lengths = np.minimum(whole.lengths, MET)
+    drawn = np.repeat(np.arange(len(whole)), lengths)
+    place = ranges(np.zeros_like(lengths), lengths) * whole.lengths[drawn] // lengths[drawn]
+    rows = np.concatenate([history.rows, drawn])
+    items = np.concatenate([history.items, whole.items[whole.offsets[drawn] + place]])
+    return Ragged(items[np.argsort(rows, kind="stable")], offsets_of(history.lengths + lengths))
 
 
 def _known(read: History) -> tuple[Longs, Longs]:

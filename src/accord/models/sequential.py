@@ -272,7 +272,7 @@ class Sequential(NeuralSource):
         read = history.items < len(self.vectors)
         read[read] = self.placed[history.items[read]]
         read[read] = history.keep(read).age < self.config.last
-        return by_event(noted[0], history, read)
+        return by_event(noted, history, read)
 
     def state(self) -> State:
         """The learned arrays, what reads content and circumstances, and the weights of the network and its heads."""

@@ -237,7 +237,8 @@ class _Work:
     def _learned_anew(self, past: Dataset) -> Dataset:
         """Fewer events: what encoders have learned from events is learned from these alone."""
         anew = {name: type(one)(one.config) for name, one in self.encoders.items() if one.learns_from_events}
-        return encode_columns(anew, past, self.run)[0]
+        others = {name: rows for name, rows in past.vectors.items() if name not in anew}
+        return encode_columns(anew, replace(past, vectors=others), self.run)[0]
 
     def _panel(self, sources: Sources, holdout: Holdout, data: Dataset) -> Panel:
         spaces = Spaces.named(self.reads, data, sources, self.encoders)

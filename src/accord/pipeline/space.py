@@ -45,10 +45,9 @@ class Range(Config):
 
     def holds(self, value: Any) -> bool:
         """Whether a value is one of those that may be tried."""
-        kind = int if self.whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kind) or not self.low <= value <= self.high:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self.low <= value <= self.high:
             return False
-        return self.step is None or self._on_step(value)
+        return float(value).is_integer() or not self.whole if self.step is None else self._on_step(value)
 
     def _on_step(self, value: float) -> bool:
         steps = (value - self.low) / (self.step or 1)
@@ -75,7 +74,12 @@ def ends(options: Options) -> list[Any]:
 
 def holds(options: Options, value: Any) -> bool:
     """Whether a value is one of those that may be tried."""
-    return options.holds(value) if isinstance(options, Range) else value in options
+    return options.holds(value) if isinstance(options, Range) else plain(value) in map(plain, options)
+
+
+def plain(value: Any) -> Any:
+    """A value as TOML would hold it, where a list has no other kind beside it."""
+    return [plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 def part_of(path: str) -> tuple[str, str, list[str]]:

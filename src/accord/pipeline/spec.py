@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tomli_w
 from pydantic import Field, field_validator
@@ -27,7 +27,7 @@ RESERVED = ("score", "events", "fallback", "fused", "boost", "pin", "base", "oth
 class Search(Config):
     """Hyper-parameters chosen on validation, one source at a time, by the NDCG@10 of that source alone."""
 
-    values: dict[str, list[Any]] = Field(default_factory=dict[str, list[Any]])
+    values: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict[str, list[Any]])
     """Values to try by ``source.parameter``."""
     queries: int = Field(default=3_000, ge=1)
     """How many validation queries judge."""

@@ -128,11 +128,19 @@ def _maps(
     maps = list[dict[str, Any]]()
     for space in found:
         items = np.asarray(space.items(sample), np.float32)
-        users = space.users(people) if space.users else np.empty((0, items.shape[1]), np.float32)
+        users = _placed(space, people, items.shape[1])
         one = embedding_map(items, users, groups, method, run.rng("inside: axes"))
         placed = sum(place is not None for place in one["items"])
         maps.append({"name": space.name, "kind": space.kind, "n_items": placed, "n_users": len(one["users"]), **one})
     return maps
+
+
+def _placed(space: Space, people: Queries, dim: int) -> Floats:
+    """``float32[B, dim]``: where people lie; nobody where a space has none, or several places a person."""
+    try:
+        return space.users(people) if space.users else np.empty((0, dim), np.float32)
+    except InputError:  # a person of several interests
+        return np.empty((0, dim), np.float32)
 
 
 def _attention(learned: Learned, split: Split) -> list[dict[str, Any]]:

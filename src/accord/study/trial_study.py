@@ -13,12 +13,12 @@ import numpy as np
 
 from accord.core.errors import AccordError, InputError
 from accord.core.run import Run
-from accord.pipeline.space import Options, Range, holds
+from accord.pipeline.space import Options, Range, holds, plain
 
 if TYPE_CHECKING:
     import optuna
 
-NAME = "accord"
+NAME, START = "accord", "as it stands"
 STARTUP = 10
 """So many trials are never given up, and as many are drawn at random before any is drawn near the good ones."""
 
@@ -61,9 +61,10 @@ class Study:
 
     def begin_with(self, values: Mapping[str, Any], space: Mapping[str, Options]) -> None:
         """Make these values the first trial, where all of them lie in the space."""
-        if not self.done and all(holds(space[path], value) for path, value in values.items()):
+        waiting = any(trial.state.name == "WAITING" for trial in self.study.get_trials(deepcopy=False))
+        if not self.done and not waiting and all(holds(space[path], value) for path, value in values.items()):
             words = {path: _word(value, space[path]) for path, value in values.items()}
-            self.study.enqueue_trial(words)
+            self.study.enqueue_trial(words, user_attrs={START: True})
 
     @contextmanager
     def trial(self, space: Mapping[str, Options], names: list[str]) -> Generator[Trial]:
@@ -73,7 +74,9 @@ class Study:
         seed = int(self.run.rng(f"trial {self.done}").integers(1 << 31))
         self.study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP, multivariate=True, seed=seed)
         asked = self.study.ask()
-        trial = Trial(self, asked, {path: _suggested(asked, path, options) for path, options in space.items()}, names)
+        for path, options in space.items():
+            _suggest(asked, path, options)
+        trial = Trial(self, asked, _values(asked, space), names)
         try:
             yield trial
         except (GivenUp, InputError) as reason:
@@ -90,7 +93,7 @@ class Study:
         if not whole:
             return None
         found = max(whole, key=lambda trial: (_value(trial), -trial.number))
-        return _value(found), {path: _meant(found.params[path], options) for path, options in space.items()}
+        return _value(found), _values(found, space)
 
     def reports(self, step: int) -> list[float]:
         """What earlier trials reported at a step."""
@@ -111,7 +114,7 @@ class Study:
         found = optuna.importance.get_param_importances(self.study, evaluator=judge)
         return {path: float(share) for path, share in found.items()}
 
-    def facts(self, names: list[str]) -> list[dict[str, Any]]:
+    def facts(self, names: list[str], space: Mapping[str, Options]) -> list[dict[str, Any]]:
         """Every ended trial in its order, as JSON holds it."""
         return [
             {
@@ -119,7 +122,7 @@ class Study:
                 "state": "whole" if trial.state.name == "COMPLETE" else "given up",
                 "value": _value(trial) if trial.state.name == "COMPLETE" else None,
                 "seconds": _seconds(trial),
-                "values": trial.params,
+                "values": {path: _word(value, space[path]) for path, value in _values(trial, space).items()},
                 "alone": {names[step]: value for step, value in trial.intermediate_values.items()},
                 "reason": trial.user_attrs.get("reason"),
             }
@@ -175,7 +178,7 @@ def opened(path: Path, job: str, run: Run, *, prune: bool, fresh: bool) -> Gener
         raise InputError(f"not a study ({reason})", place=str(path), remedy="Use --fresh or another --out.") from None
     try:
         study = optuna.create_study(storage=storage, study_name=NAME, direction="maximize", load_if_exists=True)
-        if study.user_attrs.setdefault("job", job) != job:
+        if study.get_trials(deepcopy=False) and study.user_attrs.get("job") != job:
             remedy = "The same command goes on with it. For another job give another --out, or --fresh to start anew."
             raise InputError(
                 "the study is of other data, another pipeline or other options", place=str(path), remedy=remedy
@@ -201,27 +204,33 @@ def needed() -> Any:
     return optuna
 
 
-def _suggested(trial: optuna.Trial, path: str, options: Options) -> Any:
+def _suggest(trial: optuna.Trial, path: str, options: Options) -> None:
     if not isinstance(options, Range):
-        return _meant(trial.suggest_categorical(path, [_word(option, options) for option in options]), options)
-    if options.whole:
-        return trial.suggest_int(
-            path, int(options.low), int(options.high), step=int(options.step or 1), log=options.log
-        )
-    drawn = trial.suggest_float(path, options.low, options.high, step=options.step, log=options.log)
-    return _meant(drawn, options)
+        trial.suggest_categorical(path, [str(option) for option in options])
+    elif options.whole:
+        trial.suggest_int(path, int(options.low), int(options.high), step=int(options.step or 1), log=options.log)
+    else:
+        trial.suggest_float(path, options.low, options.high, step=options.step, log=options.log)
 
 
 def _word(value: Any, options: Options) -> Any:
-    """A choice as the study names it, which can hold no tables and no infinity."""
-    return value if isinstance(options, Range) else str(value)
+    """A value as the study names it: a choice as text, for it can hold no tables and no infinity."""
+    if isinstance(options, Range):
+        return int(value) if options.whole else value
+    return str(next(option for option in options if plain(option) == plain(value)))
 
 
-def _meant(word: Any, options: Options) -> Any:
-    """The value that a word of the study stands for; numbers drawn from a range have four digits, for people."""
+def _values(trial: optuna.Trial | optuna.trial.FrozenTrial, space: Mapping[str, Options]) -> dict[str, Any]:
+    """What was tried, by path; numbers drawn from a range have four digits, for people."""
+    exact = START in trial.user_attrs
+    return {path: _meant(trial.params[path], options, exact=exact) for path, options in space.items()}
+
+
+def _meant(word: Any, options: Options, *, exact: bool) -> Any:
+    """The value that a word of the study stands for."""
     if not isinstance(options, Range):
         return next(option for option in options if str(option) == word)
-    if options.whole or options.step is not None:
+    if exact or options.whole or options.step is not None:
         return word
     return min(max(float(f"{word:.4g}"), options.low), options.high)
 

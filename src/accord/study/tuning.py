@@ -109,6 +109,8 @@ class _Search:
     first: Judgement
     """What that is worth."""
     space: Mapping[str, Options]
+    names: list[str]
+    """The sources whose settings are searched."""
     study: Study
     run: Run
 
@@ -120,20 +122,17 @@ class _Search:
         """
         with run.step("the pipeline as it stands"):
             start = judge.started(spec)
-            first = judge.value(start)
-        if np.isnan(first.value):
-            raise InputError("no source applies to this data", value=judge.alone or list(spec.sources))
+            sources = judge.sources(start)
+            if not sources:
+                raise InputError("no source applies to this data", value=judge.alone or list(spec.sources))
+            absent = start.sources.keys() - sources.keys()
+            space = {path: options for path, options in space.items() if not any(_of(path, name) for name in absent)}
+            if not space:
+                raise InputError("no searched source applies to this data", place="[tune.space]", value=sorted(absent))
+            names = [name for name in start.sources if any(_of(path, name) for path in space)]
+            first = judge.value(start, first=names)
         run.progress.note(f"untuned: NDCG@10 {first.value:.4f} on half A of validation")
-        absent = start.sources.keys() - judge.sources(start).keys()
-        space = {path: options for path, options in space.items() if not any(_of(path, name) for name in absent)}
-        if not space:
-            raise InputError("no searched source applies to this data", place="[tune.space]", value=sorted(absent))
-        return cls(judge, start, first, space, study, run)
-
-    @cached_property
-    def names(self) -> list[str]:
-        """The sources whose settings are searched."""
-        return [name for name in self.start.sources if any(_of(path, name) for path in self.space)]
+        return cls(judge, start, first, space, names, study, run)
 
     @cached_property
     def fusers(self) -> list[int]:
@@ -186,7 +185,7 @@ class _Search:
             "half_b": _confirmed(unseen[0], unseen[1], self.judge.unseen.queries.users, self.run.seed),
             "values": [self._change(path, options, best) for path, options in self.space.items()],
             "importance": self.study.importance(),
-            "trials": self.study.facts(self.names),
+            "trials": self.study.facts(self.names, self.space),
             "seconds": self.study.seconds,
             "fits": self.judge.fits.made,
             "config_text": best.to_toml(),

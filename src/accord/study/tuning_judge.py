@@ -116,7 +116,7 @@ class Judge:
                 if report is not None:
                     report(name, value)
 
-            sources = self.sources(spec, first, noted)
+            sources = self.sources(spec, () if self.alone else first, noted)
             known = self._known[spec.digest] = replace(self._value(spec, sources, fusers), alone=alone)
         elif report is not None:
             for name, value in known.alone.items():
