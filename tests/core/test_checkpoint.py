@@ -104,6 +104,21 @@ def test_what_was_taken_over_is_told(tmp_path: Path) -> None:
     assert not tmp_path.exists()
 
 
+def test_a_step_that_comes_up_again_in_one_job_is_not_taken_over(tmp_path: Path) -> None:
+    job, step = Checkpoint(tmp_path), Step()
+    for _ in range(2):
+        job.keep("fits", (1,), step, lambda state: state, lambda state: state)
+    half = job.progress("training", (1,))
+    half.write(step())
+    assert half.read() is not None
+    assert (step.made, job.told()) == (2, "")
+    again = Checkpoint(tmp_path)
+    for _ in range(2):
+        again.keep("fits", (1,), step, lambda state: state, lambda state: state)
+    assert again.progress("training", (1,)).read() is not None
+    assert (step.made, again.told()) == (2, "1 fits, 1 training")
+
+
 def test_what_is_quicker_made_than_written_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SPEED", 1)
     step = Step(1 << 19)

@@ -66,8 +66,7 @@ class Checkpoint:
         path = self._find(key)
         if path is not None:
             value = read(_ordered(load_state(path)))
-            self.taken[kind] += 1
-            self._used.add(path)
+            self._take(kind, path)
             return value
         started = time.perf_counter()
         value = make()
@@ -107,6 +106,12 @@ class Checkpoint:
                     return path
                 _remove(path)
         return None
+
+    def _take(self, kind: str, path: Path) -> None:
+        """Count what an earlier job left; a step of this job that comes up again is nothing taken over."""
+        if path not in self._used:
+            self.taken[kind] += 1
+            self._used.add(path)
 
     def _write(self, key: str, arrays: State, seconds: float) -> None:
         """Keep the arrays where they are worth it and there is room; a full disk never stops the job itself."""
@@ -163,8 +168,9 @@ class HalfDone:
         path = self.checkpoint._find(self.key)  # pyright: ignore[reportPrivateUsage]
         if path is None:
             return None
-        self.checkpoint.taken[self.kind] += 1
-        return _ordered(load_state(path))
+        arrays = _ordered(load_state(path))
+        self.checkpoint._take(self.kind, path)  # pyright: ignore[reportPrivateUsage]
+        return arrays
 
     def write(self, arrays: State) -> None:
         """Keep these arrays in place of those before; a full disk never stops the job itself."""
