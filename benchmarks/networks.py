@@ -41,14 +41,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=SETS, help="sets to compare on")
     parser.add_argument("--seeds", type=int, default=1, help="so many seeds; their mean is compared too")
     arguments = parser.parse_args()
-    for case in CASES:
-        if case.name in SETS and (not arguments.only or case.name in arguments.only):
-            if arguments.seeds == 1:
-                write(case, compare(case, arguments, 0))
-            elif case.options:
-                parser.error(f"--seeds: {case.name} is not asked for the newest event of each person")
-            else:
-                write(case, "\n".join([compare(case, arguments, 0), *over_seeds(case, arguments)]))
+    cases = [case for case in CASES if case.name in SETS and (not arguments.only or case.name in arguments.only)]
+    if arguments.seeds > 1 and any(case.options for case in cases):
+        parser.error("--seeds is for the set where each person is asked for the newest event: --only ml-100k")
+    for case in cases:
+        told = over_seeds(case, arguments) if arguments.seeds > 1 else []
+        write(case, "\n".join([compare(case, arguments, 0), *told]))
 
 
 def write(case: Case, text: str) -> None:

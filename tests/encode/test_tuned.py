@@ -134,12 +134,14 @@ def test_what_is_learned_for_hidden_items_does_not_know_who_met_them(data: Datas
     table = {"kind": "tuned", **SMALL | {"epochs": 1}}
     spec = PipelineSpec(encoders={"t": table, "m": {"kind": "minilm"}}, sources={"popular": {"kind": "popular"}})
     work, fewer = _Work(spec, leave_last(data)[0], RUN), data.with_events(data.event_items % 8 > 0)
-    again = work._learned_anew(replace(fewer, vectors=work.split.train.vectors))
+    again, lost = work._learned_anew(replace(fewer, vectors=work.split.train.vectors))
+    assert not lost
     alone = Tuned(**SMALL | {"epochs": 1}).learn(fewer, RUN)
     np.testing.assert_array_equal(again.vectors["m"], work.split.train.vectors["m"])
     np.testing.assert_allclose(again.vectors["t"], alone.encode(data.items, RUN), atol=1e-5)
     few = data.with_events(data.event_users < 5)  # nobody to learn from
-    assert set(work._learned_anew(replace(few, vectors=work.split.train.vectors)).vectors) == {"m"}
+    some, lost = work._learned_anew(replace(few, vectors=work.split.train.vectors))
+    assert (set(some.vectors), set(lost)) == ({"m"}, {"t"})
     assert np.abs(again.vectors["t"] - work.split.train.vectors["t"]).max() > 1e-3
 
 

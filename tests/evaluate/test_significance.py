@@ -96,7 +96,7 @@ def test_people_asked_unlike_often_have_an_honest_interval():
     assert 0.88 <= np.mean(covered) <= 0.98
 
 
-def test_one_person_alone_has_no_error():
-    mean, error = mean_and_error(np.array([0.0, 1.0]), np.array(["a", "a"]))
-    assert mean == 0.5
-    assert math.isnan(error)
+def test_of_one_person_alone_the_queries_are_drawn():
+    values = np.array([0.1, 0.2, -0.05])
+    assert mean_and_error(values, np.array(["a"] * 3)) == mean_and_error(values)
+    assert paired_bootstrap(values[:, None], 500, people=np.array(["a"] * 3)) == paired_bootstrap(values[:, None], 500)

@@ -94,9 +94,13 @@ def test_errors_of_a_panel_are_of_people():
     panel = asked_often()
     assert planted_panel().error(values) == pytest.approx(60 * mean_and_error(values)[1], rel=0.01)
     assert replace(planted_panel(), people=np.arange(60)).error(values) == planted_panel().error(values)
-    bent = np.repeat([0.0, 1.0], 30)
-    sure, unsure = planted_panel().error(bent), replace(planted_panel(), people=np.repeat(range(6), 10)).error(bent)
-    assert unsure > 2.5 * sure
+    often = np.repeat(range(6), [20, 5, 5, 10, 10, 10])
+    assert replace(planted_panel(), people=often).error(values) == pytest.approx(
+        60 * mean_and_error(values, often)[1] * math.sqrt(5 / 6)
+    )
+    assert replace(planted_panel(), people=often).error(np.ones(60)) == pytest.approx(0)
+    half = planted_panel().take(np.arange(60), total=120)  # the others have 0
+    assert half.error(np.ones(60)) == pytest.approx(120 * np.repeat([0, 1], 60).std() / math.sqrt(120))
     assert panel.take(np.arange(20)).people is not None
     joined = Panel.joined([panel.take(np.arange(20)), panel.take(np.arange(20, 60))])
     assert joined.people.tolist() == panel.people.tolist()

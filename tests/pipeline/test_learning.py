@@ -6,12 +6,14 @@ import pytest
 
 import shop
 from accord.core.dataset import Dataset
-from accord.core.errors import InputError
+from accord.core.errors import CannotFit, InputError
 from accord.core.part import State
+from accord.core.run import Run
 from accord.data import splits
 from accord.data.holdout import Split
+from accord.encode.tfidf import Tfidf
 from accord.fuse.weighted import Weighted
-from accord.pipeline.learning import Learned, learn
+from accord.pipeline.learning import FEWEST, Learned, learn
 from accord.pipeline.pipeline import Pipeline
 from accord.pipeline.spec import spec_of
 
@@ -183,12 +185,35 @@ def test_where_nothing_can_be_held_back_all_sources_count_alike(
 @pytest.mark.parametrize("deeper", [False, True])
 def test_a_log_of_one_person_is_learned_from(shop_data: Dataset, *, deeper: bool) -> None:
     """Many questions of one person make no two halves."""
-    order = np.random.default_rng(0).permutation(150)
-    data = shop.of_events([3] * 150, (order % 60).tolist(), shop_data)
-    split = splits.leave_last(data)[0]
-    learned = learn(shop.small(), splits.deeper_validation(split, 100) if deeper else split, shop.run())
+    wide = shop.world(40, 60, 3, 8).data
+    items = np.random.default_rng(0).permutation(150).tolist()
+    split = splits.leave_last(shop.of_events([3] * 150, items, wide))[0]
+    split = splits.deeper_validation(split, 100) if deeper else split
+    assert (len(split.valid) >= FEWEST) == deeper
+    learned = learn(shop.small(), split, shop.run())
     assert "people" in learned.skipped["choosing"]
     assert learned.pipeline.recommend(learned.pipeline.queries(["u3", "nobody"]), 5).filled.any(axis=1).all()
+
+
+def test_where_an_encoder_cannot_learn_without_some_items_the_fusion_stays_as_it_is(
+    shop_data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = splits.leave_last(shop_data)[0]
+    plain = learn(shop.small(), split, shop.run()).pipeline.fuser
+    learned = Tfidf.learn
+
+    def from_all_alone(self: Tfidf, data: Dataset, run: Run) -> Tfidf:
+        if data.n_events < split.train.n_events:
+            raise CannotFit("too few events")
+        return learned(self, data, run)
+
+    monkeypatch.setattr(Tfidf, "learns_from_events", True)
+    monkeypatch.setattr(Tfidf, "learn", from_all_alone)
+    found = learn(shop.small(), split, shop.run())
+    assert found.skipped["tfidf, for weights of items without events"] == "too few events."
+    assert found.pipeline.fuser.config.sources == plain.config.sources
+    assert isinstance(found.pipeline.fuser, Weighted)
+    np.testing.assert_array_equal(found.pipeline.fuser.weights[0], found.pipeline.fuser.weights[1])
 
 
 def test_a_person_of_one_event_among_others_is_no_trouble(shop_data: Dataset) -> None:

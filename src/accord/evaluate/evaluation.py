@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from accord.core.arrays import Floats, Longs, Matrix, Names
+from accord.core.arrays import Floats, Longs, Matrix, numbered
 from accord.core.errors import InputError
 from accord.core.slate import Slate
 from accord.data.holdout import Holdout
@@ -52,7 +52,9 @@ class Pool:
             raise InputError("all cases need the same systems", value=[list(case.slates) for case in cases])
         self.cases, self.ks = cases, list(ks)
         self.main = [f"{metric.name}@{self.ks[0]}" for metric in MAIN]
-        self.people = np.concatenate([case.holdout.queries.users for case in cases])
+        people = numbered(np.concatenate([case.holdout.queries.users for case in cases]))
+        self.people = people if len(people) and people.max() + 1 < len(people) else None
+        """Who was asked each query, by number; None where everybody was asked once."""
         self.values = {name: _joined([case.per_query(name, ks) for case in cases]) for name in self.systems}
 
     def per_query(self, system: str) -> dict[str, Floats]:
@@ -132,7 +134,7 @@ class Pool:
         segments: dict[str, Any] = {}
         for segment in history_segments(np.concatenate([case.holdout.queries.history.lengths for case in self.cases])):
             if segment.mask.any():
-                people = self.people[segment.mask]
+                people = None if self.people is None else self.people[segment.mask]
                 systems = {
                     name: {metric: _summary(values[metric][segment.mask], people) for metric in self.main}
                     for name, values in self.values.items()
@@ -146,7 +148,7 @@ def _joined(parts: list[dict[str, Floats]]) -> dict[str, Floats]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _summary(values: Floats, people: Names) -> dict[str, float | None]:
+def _summary(values: Floats, people: Longs | None) -> dict[str, float | None]:
     mean, error = mean_and_error(values, people)
     return {"value": _plain(mean), "se": _plain(error)}
 

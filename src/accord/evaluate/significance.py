@@ -29,7 +29,7 @@ def mean_and_error(values: NDArray[np.floating], people: NDArray[Any] | None = N
     """Mean and standard error of the values that are not NaN; NaN where there are too few.
 
     ``people``: who was asked each query, where some were asked several times: what one of them says errs together
-    (cluster-robust: Liang and Zeger, 1986).
+    (cluster-robust: Liang and Zeger, 1986). Where one person alone was asked, the error is that of his queries.
     """
     there = ~np.isnan(values)
     known = values[there].astype(np.float64)
@@ -38,7 +38,7 @@ def mean_and_error(values: NDArray[np.floating], people: NDArray[Any] | None = N
     mean = float(known.mean())
     errors = _by_person((known - mean)[:, None], None if people is None else people[there])[:, 0]
     n = len(errors)
-    return mean, float(np.sqrt((errors**2).sum() * n / (n - 1)) / len(known)) if n > 1 else float("nan")
+    return mean, float(np.sqrt((errors**2).sum() * n / (n - 1)) / len(known))
 
 
 def paired_bootstrap(
@@ -47,9 +47,9 @@ def paired_bootstrap(
     """One interval a column of ``differences[B, m]``: metric of one system less another's, query by query.
 
     Queries are drawn with replacement, the same draws for all columns; where ``people[B]`` tells who was asked, people
-    are, with all that they were asked. A query with a NaN is left out. The interval is the middle 95 % of the resampled
-    means, p twice the smaller share of them on one side of zero (Efron and Tibshirani, An Introduction to the
-    Bootstrap, 1993). Raises ``InputError`` where no query is left.
+    are, with all that they were asked (not where it was one person alone). A query with a NaN is left out. The interval
+    is the middle 95 % of the resampled means, p twice the smaller share of them on one side of zero (Efron and
+    Tibshirani, An Introduction to the Bootstrap, 1993). Raises ``InputError`` where no query is left.
     """
     there = ~np.isnan(differences).any(axis=1)
     known = differences[there].astype(np.float64)
@@ -67,11 +67,14 @@ def paired_bootstrap(
 
 
 def _by_person(values: Doubles, people: NDArray[Any] | None) -> Doubles:
-    """``float64[P, m]``: sums of the queries of each person, ``values[B, m]``; None: everybody was asked once."""
-    if people is None:
+    """``float64[P, m]``: sums of the queries of each person, ``values[B, m]``; None: everybody was asked once.
+
+    Of one person alone the queries as they are: of other people they tell nothing.
+    """
+    of = None if people is None else numbered(people)
+    if of is None or not of.any():
         return values
-    of = numbered(people)
-    sums = np.zeros((int(of.max(initial=-1)) + 1, values.shape[1]))
+    sums = np.zeros((int(of.max()) + 1, values.shape[1]))
     np.add.at(sums, of, values)
     return sums
 

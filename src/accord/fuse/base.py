@@ -173,10 +173,11 @@ class Panel:
     def error(self, values: Doubles) -> float:
         """Standard error of the sum of ``values`` (``float64[B]``) over all queries asked; those left out have 0.
 
-        What one person is asked errs together.
+        What one person is asked errs together; each query left out counts as somebody else's.
         """
-        sums = np.bincount(self.person, weights=values)
-        return float(np.sqrt(max(0.0, (sums**2).sum() - sums.sum() ** 2 / max(1, self.total))))
+        mean = values.sum() / max(1, self.total)
+        sums = np.bincount(self.person, weights=values - mean)
+        return float(np.sqrt((sums**2).sum() + (self.total - len(self)) * mean**2))
 
     def targets(self) -> tuple[Longs, Longs]:
         """Rows and places of the true items within the slates."""

@@ -209,7 +209,10 @@ class _Work:
             return fuser
         with self.run.step("learn to mix for items without events"):
             hidden = self._hidden_items()
-            past = self._learned_anew(self.split.train.with_events(~hidden[self.split.train.event_items]))
+            past, lost = self._learned_anew(self.split.train.with_events(~hidden[self.split.train.event_items]))
+            if lost:
+                self.skipped |= {f"{name}, for weights of items without events": why for name, why in lost.items()}
+                return fuser
             fitted = self.fit_like(sources, past, "some items hidden")
             among_cold = self._cold_panel(fitted, past, hidden)
             if among_cold is None or not len(among_cold):
@@ -234,11 +237,11 @@ class _Work:
             return self.encoded(data)
         return replace(data, items=self.split.train.items, vectors=self.split.train.vectors)
 
-    def _learned_anew(self, past: Dataset) -> Dataset:
-        """Fewer events: what encoders have learned from events is learned from these alone."""
+    def _learned_anew(self, past: Dataset) -> tuple[Dataset, dict[str, str]]:
+        """Fewer events: what encoders have learned from events is learned from these alone; which cannot, and why."""
         anew = {name: type(one)(one.config) for name, one in self.encoders.items() if one.learns_from_events}
         others = {name: rows for name, rows in past.vectors.items() if name not in anew}
-        return encode_columns(anew, replace(past, vectors=others), self.run)[0]
+        return encode_columns(anew, replace(past, vectors=others), self.run)
 
     def _panel(self, sources: Sources, holdout: Holdout, data: Dataset) -> Panel:
         spaces = Spaces.named(self.reads, data, sources, self.encoders)

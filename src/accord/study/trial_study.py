@@ -181,7 +181,9 @@ def opened(path: Path, job: str, run: Run, *, prune: bool, fresh: bool) -> Gener
         if study.get_trials(deepcopy=False) and study.user_attrs.get("job") != job:
             remedy = "The same command goes on with it. For another job give another --out, or --fresh to start anew."
             raise InputError(
-                "the study is of other data, another pipeline or other options", place=str(path), remedy=remedy
+                "the study is of other data, another pipeline, other options or other code",
+                place=str(path),
+                remedy=remedy,
             )
         study.set_user_attr("job", job)
         for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):

@@ -15,7 +15,7 @@ import numpy as np
 from accord import __version__
 from accord.core.arrays import Floats, Names
 from accord.core.dataset import Dataset
-from accord.core.digest import digest_of
+from accord.core.digest import code_digest, digest_of
 from accord.core.errors import InputError
 from accord.core.run import Run
 from accord.data.holdout import Split
@@ -65,7 +65,7 @@ def tune_dataset(
     with run.step("load and split"):
         data, cut = make_splits(Dataset.load(folder), settings, run)
     out.mkdir(parents=True, exist_ok=True)
-    job = digest_of(__version__, data.fingerprint, spec, settings, run.seed, alone, prune, repr(space))
+    job = digest_of(code_digest(), data.fingerprint, spec, settings, run.seed, alone, prune, repr(space))
     with opened(out / STUDY, job, run, prune=prune, fresh=fresh) as study:
         search = _Search.begun(Judge(cut[0], run, spec.tune.queries, alone), spec, space, study, run)
         with run.step("trials"):
