@@ -162,10 +162,8 @@ def left_out(history: History, weights: Floats, whole: History, device: torch.de
     ``whole``: what the person of each window did in all, which is no choice there; of more than ``MET`` events so many,
     evenly drawn, beside those of the window.
     """
-    met, of_event = _met(history, whole), history.rows
-    states = np.repeat(np.arange(len(history.items)), met.lengths[of_event])
-    items = met.values[ranges(met.offsets[of_event], met.offsets[of_event + 1])]
-    parts = (history.items[:, None].astype(np.int64), weights[:, None], states, items.astype(np.int64))
+    met = _met(history, whole).take(history.rows)
+    parts = (history.items[:, None].astype(np.int64), weights[:, None], met.rows, met.values.astype(np.int64))
     return Targets(*(tensor(part, device) for part in parts))
 
 
