@@ -26,7 +26,7 @@ def test_the_values_both_halves_and_the_files(
     command = ["tune", shop_folder, "--config", config, "--out", out, "--trials", "2"]
     call(command)
     told = capsys.readouterr()
-    for word in ("2 trials", "Half A", "Half B", "best.toml", "report.html"):
+    for word in ("trials: 2", "sources.knn.k", "Half A", "Half B", "best.toml", "report.html"):
         assert word in told.out
     assert "untuned: NDCG@10" in told.err
     files = {"best.toml", "tuning.json", "trials.csv", "report.html", "study.db"}

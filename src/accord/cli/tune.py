@@ -99,13 +99,12 @@ def seconds_of(text: str) -> float:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    """The values that changed, and the figures on both halves."""
-    table = Table(title=f"{len(facts['trials'])} trials: the values that changed")
+    """The searched values, and the figures on both halves."""
+    table = Table(title=f"the searched values (trials: {len(facts['trials'])})")
     for column in ("setting", "untuned", "best"):
         table.add_column(column)
     for entry in facts["values"]:
-        if entry["untuned"] != entry["best"]:
-            table.add_row(entry["path"], str(entry["untuned"]), str(entry["best"]))
+        table.add_row(entry["path"], str(entry["untuned"]), str(entry["best"]))
     output.print(table)
     a, b = facts["half_a"], facts["half_b"]
     output.print(f"Half A (judged the trials): NDCG@10 {a['untuned']:.4f} untuned, {a['best']:.4f} best")
