@@ -211,7 +211,7 @@ def table(case: Case, metrics: dict, cost: Cost, command: str) -> str:
         lines += _test(name, test)
     lines += _ablation(metrics.get("ablation"))
     lines += _gates(case, metrics, cost)
-    lines += ["", "## How", "", *_how(metrics)]
+    lines += ["", *took(metrics["timings"]), "## How", "", *_how(metrics)]
     versions = ", ".join(f"{name} {number}" for name, number in metrics["versions"].items())
     machine = metrics["machine"]
     lines += [
@@ -271,6 +271,22 @@ def _gates(case: Case, metrics: dict, cost: Cost) -> list[str]:
     if case.gib is not None:
         lines.append(f"Gate: memory <= {case.gib:g} GiB: {_met(cost.gib <= case.gib)} ({cost.gib:.2f}).")
     return lines
+
+
+def took(timings: list[dict]) -> list[str]:
+    """What every source and every step of a second or more took, all fits of a source in one row."""
+    parts: dict[str, list[dict]] = {}
+    for step in timings:
+        parts.setdefault(step["step"].partition(" (")[0], []).append(step)
+    lines = ["## What each part takes", "", "| part | CPU s, the first time | times | CPU s, all times | MiB then |"]
+    lines.append("|---|---:|---:|---:|---:|")
+    for part, steps in parts.items():
+        first, seconds = steps[0], sum(step["cpu_seconds"] for step in steps)
+        if part.startswith("fit ") or seconds >= 1:
+            cells = f"{first['cpu_seconds']:.1f} | {len(steps)} | {seconds:.1f} | {first['peak_mib']:.0f}"
+            lines.append(f"| {part} | {cells} |")
+    told = "MiB: the peak of the whole process up to the end of the first time. A step may hold fits of sources, which"
+    return [*lines, "", f"{told} have rows of their own.", ""]
 
 
 def _met(reached: bool) -> str:
