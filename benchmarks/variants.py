@@ -85,6 +85,7 @@ STUDIES = (
         {"friends": "friends.csv.gz", "things": "item_entities.csv.gz", "kg": "links.csv.gz"},
         {"split": "random"},
         "none",
+        seeds=5,
     ),
     Study(
         "links-ml-100k",
