@@ -46,6 +46,12 @@ class Case:
     """In place of the preset's share of items that are hidden to learn the mix for cold ones; 0: no such mix."""
 
 
+TAKEN = (
+    "MiB: the peak of the whole process up to the end of the first time. A step may hold fits of sources, which have "
+    "rows of their own."
+)
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a command took, all its processes together."""
@@ -285,8 +291,7 @@ def took(timings: list[dict]) -> list[str]:
         if part.startswith("fit ") or seconds >= 1:
             cells = f"{first['cpu_seconds']:.1f} | {len(steps)} | {seconds:.1f} | {first['peak_mib']:.0f}"
             lines.append(f"| {part} | {cells} |")
-    told = "MiB: the peak of the whole process up to the end of the first time. A step may hold fits of sources, which"
-    return [*lines, "", f"{told} have rows of their own.", ""]
+    return [*lines, "", TAKEN, ""]
 
 
 def _met(reached: bool) -> str:
